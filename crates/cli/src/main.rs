@@ -1,0 +1,2 @@
+//! The runledger program.
+fn main() {}
