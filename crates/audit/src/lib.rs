@@ -1,1 +1,44 @@
-//! Placeholder.
+//! What AI agents did, as events in a ledger: the vocabulary, its codec, the index keys, and the handle that
+//! appends and asks.
+//!
+//! The modules stand in the order in which data flows: an [`Event`] is made of ids, times and a [`Body`]; the codec
+//! turns it into the two parts of a record's payload; the log makes it durable; the indexer derives keys from it;
+//! queries read those.
+//!
+//! # Example
+//!
+//! ```ignore
+//! use runledger_audit::{Body, Event, Ledger, RunStarted};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let ledger = Ledger::open(dir.path().join("ledger"))?;
+//! let started = Event::new(Body::RunStarted(RunStarted::default())).with_run("run-1");
+//! let receipt = ledger.append(started)?; // returns once the event is on stable storage
+//! assert_eq!(ledger.event_at(receipt.seq)?.expect("just appended").event.run_id.as_deref(), Some("run-1"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod id;
+mod time;
+mod json;
+mod digest;
+mod content;
+mod kind;
+mod run_status;
+pub mod body;
+mod event;
+
+pub use body::{
+    Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged, ToolCall,
+    Unparsed, Usage, WorkspaceAction, WorkspaceEvent,
+};
+pub use content::{Content, SourceLine, SourceRange};
+pub use digest::{Digest, ParseDigestError};
+pub use event::Event;
+pub use id::{EventId, ParseIdError, WriterInstance};
+pub use json::{InvalidJson, Json};
+pub use kind::Kind;
+pub use run_status::{RunStatus, UnknownRunStatus};
+pub use time::{ParseTimestampError, Timestamp};

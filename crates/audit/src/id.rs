@@ -1,0 +1,73 @@
+//! Identities: of an event, and of the process that wrote it.
+//!
+//! Ours are version 7 UUIDs (RFC 9562), whose first bits are the time of their making. Ids given by a caller are
+//! kept as they are, whatever their version.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// The identity of an event, unique in its ledger. An append with an id that is already stored is a no-op if the
+/// content is the same and a conflict if it is not.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(Uuid);
+
+/// The identity of one opening of a ledger for writing: which process wrote an event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriterInstance(Uuid);
+
+/// The text is not a UUID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID: {text:?}")]
+pub struct ParseIdError {
+    text: String,
+}
+
+macro_rules! uuid_newtype {
+    ($name:ident) => {
+        impl $name {
+            /// A new version 7 UUID: the current time and random bits.
+            #[must_use]
+            #[expect(clippy::new_without_default, reason = "a default that differs at each call would surprise")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The id with these 16 bytes, in network order.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The 16 bytes of the id, in network order.
+            #[must_use]
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                Uuid::try_parse(text).map(Self).map_err(|_| ParseIdError { text: text.to_owned() })
+            }
+        }
+    };
+}
+
+uuid_newtype!(EventId);
+uuid_newtype!(WriterInstance);
