@@ -1,0 +1,43 @@
+//! `cargo xtask check`: what reads the code without running it.
+//!
+//! The lints run twice over `runledger-wal`: once in the workspace's one feature set, which has every optional
+//! feature, and once bare, so that code behind a feature can't be needed by code outside it.
+
+use anyhow::Result;
+
+use crate::repository::Repository;
+use crate::step;
+use crate::tidy;
+
+/// Every optional feature of the workspace. Lints, tests, docs and examples all use this one set: with two of them,
+/// cargo builds most crates twice.
+pub(crate) const FEATURES: &str = "--features=runledger-wal/tokio";
+
+/// The workspaces beside the main one, whose formatting is checked without building them.
+const OTHER_WORKSPACES: [&str; 2] = ["benches/Cargo.toml", "fuzz/Cargo.toml"];
+
+/// Formatting, tidy rules and lints, the quick ones first.
+pub(crate) fn run(repository: &Repository) -> Result<()> {
+    step::run("formatting", &mut repository.cargo(["fmt", "--all", "--check"]))?;
+    for manifest in OTHER_WORKSPACES {
+        if repository.root().join(manifest).is_file() {
+            let name = format!("formatting of {manifest}");
+            step::run(&name, &mut repository.cargo(["fmt", "--manifest-path", manifest, "--check"]))?;
+        }
+    }
+    step::timed("tidy", || tidy::run(repository))?;
+    let mut lints = repository.cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        FEATURES,
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    step::run("lints", &mut lints)?;
+    let mut bare_lints =
+        repository.cargo(["clippy", "--package", "runledger-wal", "--all-targets", "--locked"]);
+    step::run("lints of runledger-wal without features", bare_lints.args(["--", "-D", "warnings"]))
+}

@@ -1,0 +1,73 @@
+//! Rule: the text makes sense to a reader who has nothing but this repository.
+//!
+//! Directories of one machine and numbers of a tracker mean nothing to them. Paths below `/home` are left alone:
+//! example sessions imitate them.
+
+use crate::tidy::finding::Finding;
+use crate::tidy::source_tree::SourceTree;
+
+/// Directories that exist on some machine of ours and not on the reader's.
+const MACHINE_DIRECTORIES: [&str; 2] = ["/work/", "/root/"];
+
+/// Words that, followed by a number, point into a tracker.
+const TRACKER_WORDS: [&str; 4] = ["issue", "issues", "ticket", "tickets"];
+
+/// This file, which has to name what it looks for.
+const OWN_PATH: &str = "xtask/src/tidy/private_references.rs";
+
+/// Reports each line of sources, pages and manifests that points outside the repository.
+pub(crate) fn check(tree: &SourceTree) -> Vec<Finding> {
+    let texts = ["rs", "md", "toml", "sh"].into_iter().flat_map(|ending| tree.texts_ending(ending));
+    let mut findings = Vec::new();
+    for (path, text) in texts.filter(|(path, _)| *path != OWN_PATH) {
+        for (line, words) in (1..).zip(text.lines()) {
+            findings.extend(refusal(words).map(|why| Finding::error(path, why).at_line(line)));
+        }
+    }
+    findings
+}
+
+fn refusal(line: &str) -> Option<String> {
+    if let Some(directory) = MACHINE_DIRECTORIES.iter().find(|directory| line.contains(*directory)) {
+        return Some(format!("`{directory}` is a directory of one machine"));
+    }
+    let lower = line.to_lowercase();
+    let mut words = lower.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let word = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+        let number = words.peek().map_or("", |next| next.trim_start_matches('#'));
+        if TRACKER_WORDS.contains(&word) && number.starts_with(|letter: char| letter.is_ascii_digit()) {
+            return Some(format!("`{word} {number}` points into a tracker: say what it is about"));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(line: &str) -> usize {
+        check(&SourceTree::of([("src/a.rs", line)])).len()
+    }
+
+    #[test]
+    fn paths_of_one_machine_and_tracker_numbers_are_errors() {
+        for line in [
+            "// see /work/notes",
+            "//! Fixes issue 12.",
+            "(Issue #3)",
+            "// tickets 4 and 5",
+            "let a = \"/root/x\";",
+        ] {
+            assert_eq!(findings(line), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn ordinary_prose_passes() {
+        for line in ["// two syncs are at issue", "/home/dev/shop", "// issues no write", "a framework/x"] {
+            assert_eq!(findings(line), 0, "{line}");
+        }
+    }
+}
