@@ -1,0 +1,134 @@
+//! What was applied and is not yet in a table: immutable sorted runs, one per batch, merged when they are similar.
+//!
+//! Invariant: a memory table never changes; applying a batch makes a new one that shares the old runs. So a view is a
+//! reference to it, needs no lock, and never sees half a batch. Deletions are kept: they hide what tables hold.
+
+mod run;
+
+use std::sync::Arc;
+
+pub(crate) use self::run::{Run, RunBuilder, RunCursor};
+use crate::batch::{Batch, Change};
+use crate::merge::{MergeCursor, Source};
+use crate::tier;
+
+/// This many similar runs are merged into one. More copy less, and make a lookup search more runs.
+const RUN_MERGE_WIDTH: usize = 4;
+/// Most runs at a time.
+const RUNS_MAX: usize = 12;
+/// Runs are not merged beyond this, so that offsets in them fit 32 bits.
+const RUN_BYTES_MAX: u64 = 1 << 30;
+
+/// Immutable sorted runs, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memtable {
+    runs: Vec<Arc<Run>>,
+}
+
+impl Memtable {
+    /// This table and then `batch`.
+    pub(crate) fn with_batch(&self, batch: &Batch) -> Self {
+        let mut runs = self.runs.clone();
+        if !batch.is_empty() {
+            runs.push(Arc::new(Run::of_batch(batch)));
+        }
+        while let Some(range) = tier::pick(&sizes(&runs), RUN_MERGE_WIDTH, RUNS_MAX) {
+            let merged = merge(runs.get(range.clone()).unwrap_or_default());
+            if merged.is_none() {
+                break;
+            }
+            runs.splice(range, merged);
+        }
+        Self { runs }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.runs.iter().map(|run| run.bytes()).sum()
+    }
+
+    /// Number of entries, hidden ones included.
+    pub(crate) fn entries(&self) -> usize {
+        self.runs.iter().map(|run| run.len()).sum()
+    }
+
+    /// What this table knows of `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Change<'_>> {
+        self.runs.iter().rev().find_map(|run| run.get(key))
+    }
+
+    /// Cursors over all runs, newest first.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Source> + '_ {
+        self.runs.iter().rev().map(|run| Source::Run(RunCursor::new(Arc::clone(run))))
+    }
+}
+
+fn sizes(runs: &[Arc<Run>]) -> Vec<u64> {
+    runs.iter().map(|run| run.bytes() as u64).collect()
+}
+
+/// One run with what counts of `runs`. `None` when it would be too large.
+fn merge(runs: &[Arc<Run>]) -> Option<Arc<Run>> {
+    let bytes: u64 = runs.iter().map(|run| run.bytes() as u64).sum();
+    if bytes > RUN_BYTES_MAX {
+        return None;
+    }
+    let entries = runs.iter().map(|run| run.len()).sum();
+    let data_bytes = runs.iter().map(|run| run.data_bytes()).sum();
+    let sources = runs.iter().rev().map(|run| Source::Run(RunCursor::new(Arc::clone(run)))).collect();
+    let mut cursor = MergeCursor::new(sources);
+    let mut merged = RunBuilder::with_capacity(entries, data_bytes);
+    cursor.first().expect("runs in memory can't be damaged");
+    while let Some((key, value)) = cursor.entry() {
+        merged.push(key, value);
+        cursor.next().expect("runs in memory can't be damaged");
+    }
+    Some(Arc::new(merged.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_memory_table_equals_the_map_it_models_and_its_runs_stay_few(
+            batches in vec(vec((vec(0u8..4, 0..5), proptest::option::of(0u8..9)), 0..20), 0..60)
+        ) {
+            let mut table = Memtable::default();
+            let mut model = BTreeMap::new();
+            for operations in batches {
+                let mut batch = Batch::new();
+                for (key, value) in operations {
+                    match value {
+                        Some(value) => batch.put(&key, &[value]),
+                        None => batch.delete(&key),
+                    }
+                    model.insert(key, value);
+                }
+                table = table.with_batch(&batch);
+                prop_assert!(table.runs.len() <= RUNS_MAX);
+            }
+            for (key, value) in &model {
+                prop_assert_eq!(table.get(key), Some(Change::of(value.as_ref().map(std::slice::from_ref))));
+            }
+            prop_assert_eq!(table.get(b"\xff"), None);
+            let mut cursor = MergeCursor::new(table.sources().collect());
+            cursor.first().unwrap();
+            for (key, value) in &model {
+                prop_assert_eq!(cursor.entry(), Some((key.as_slice(), value.as_ref().map(std::slice::from_ref))));
+                cursor.next().unwrap();
+            }
+            prop_assert_eq!(cursor.entry(), None);
+        }
+    }
+}

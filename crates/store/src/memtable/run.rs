@@ -1,0 +1,162 @@
+//! An immutable sorted run in memory: all bytes in one allocation, entries as offsets into it.
+//!
+//! Invariant: keys ascend and are distinct.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::batch::{Batch, Change};
+
+/// Stands for "deleted" where the length of a value would be.
+const DELETED: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Run {
+    data: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    start: u32,
+    key_bytes: u32,
+    /// Or [`DELETED`]. The value lies right behind the key.
+    value_bytes: u32,
+}
+
+impl Run {
+    /// The operations of `batch` that count. Its size was checked against `BATCH_BYTES_MAX`.
+    pub(crate) fn of_batch(batch: &Batch) -> Self {
+        let mut run = RunBuilder::with_capacity(batch.len(), batch.bytes());
+        for (key, value) in batch.sorted() {
+            run.push(key, value);
+        }
+        run.finish()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len() + self.entries.len() * size_of::<Entry>()
+    }
+
+    pub(crate) fn data_bytes(&self) -> usize {
+        self.data.len()
+    }
+
+    /// What this run knows of `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Change<'_>> {
+        let index = self.entries.binary_search_by(|entry| self.key(entry).cmp(key)).ok()?;
+        Some(Change::of(self.value(self.entries.get(index)?)))
+    }
+
+    /// Index of the first entry whose key is not less than `key`.
+    fn lower_bound(&self, key: &[u8]) -> usize {
+        self.entries.partition_point(|entry| self.key(entry).cmp(key) == Ordering::Less)
+    }
+
+    fn key(&self, entry: &Entry) -> &[u8] {
+        let start = entry.start as usize;
+        self.data.get(start..start + entry.key_bytes as usize).unwrap_or_default()
+    }
+
+    fn value(&self, entry: &Entry) -> Option<&[u8]> {
+        if entry.value_bytes == DELETED {
+            return None;
+        }
+        let start = entry.start as usize + entry.key_bytes as usize;
+        Some(self.data.get(start..start + entry.value_bytes as usize).unwrap_or_default())
+    }
+}
+
+/// Collects a run's entries in key order.
+#[derive(Debug)]
+pub(crate) struct RunBuilder {
+    run: Run,
+}
+
+impl RunBuilder {
+    pub(crate) fn with_capacity(entries: usize, data_bytes: usize) -> Self {
+        Self { run: Run { data: Vec::with_capacity(data_bytes), entries: Vec::with_capacity(entries) } }
+    }
+
+    /// Adds an entry behind all others.
+    pub(crate) fn push(&mut self, key: &[u8], value: Option<&[u8]>) {
+        debug_assert!(self.run.entries.last().is_none_or(|last| self.run.key(last) < key), "keys ascend");
+        let fits = |length: usize| u32::try_from(length).expect("runs are limited to RUN_BYTES_MAX");
+        let entry = Entry {
+            start: fits(self.run.data.len()),
+            key_bytes: fits(key.len()),
+            value_bytes: value.map_or(DELETED, |value| fits(value.len())),
+        };
+        self.run.data.extend_from_slice(key);
+        self.run.data.extend_from_slice(value.unwrap_or_default());
+        self.run.entries.push(entry);
+    }
+
+    pub(crate) fn finish(mut self) -> Run {
+        // Overwritten entries leave room that would be held, and not counted, until the next merge.
+        self.run.data.shrink_to_fit();
+        self.run.entries.shrink_to_fit();
+        self.run
+    }
+}
+
+/// A place in a run, or none.
+#[derive(Debug)]
+pub(crate) struct RunCursor {
+    run: Arc<Run>,
+    index: Option<usize>,
+}
+
+impl RunCursor {
+    pub(crate) fn new(run: Arc<Run>) -> Self {
+        Self { run, index: None }
+    }
+
+    pub(crate) fn first(&mut self) {
+        self.index = Some(0);
+    }
+
+    pub(crate) fn last(&mut self) {
+        self.index = self.run.len().checked_sub(1);
+    }
+
+    /// To the first entry at or behind `key`.
+    pub(crate) fn seek(&mut self, key: &[u8]) {
+        self.index = Some(self.run.lower_bound(key));
+    }
+
+    /// To the last entry at or before `key`.
+    pub(crate) fn seek_for_prev(&mut self, key: &[u8]) {
+        let index = self.run.lower_bound(key);
+        let here = self.run.entries.get(index).is_some_and(|entry| self.run.key(entry) == key);
+        self.index = if here { Some(index) } else { index.checked_sub(1) };
+    }
+
+    pub(crate) fn next(&mut self) {
+        self.index = self.index.map(|index| index + 1);
+    }
+
+    pub(crate) fn prev(&mut self) {
+        self.index = self.index.and_then(|index| index.checked_sub(1));
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        self.entry().map(|entry| self.run.key(entry))
+    }
+
+    /// The value at this place; `None` also when the key was deleted.
+    pub(crate) fn value(&self) -> Option<&[u8]> {
+        self.entry().and_then(|entry| self.run.value(entry))
+    }
+
+    #[inline]
+    fn entry(&self) -> Option<&Entry> {
+        self.run.entries.get(self.index?)
+    }
+}

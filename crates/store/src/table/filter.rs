@@ -1,0 +1,163 @@
+//! A filter that says of most absent keys that they are absent, in one cache line.
+//!
+//! ```text
+//! filter = line…                       64 bytes each, at the end of the blocks
+//! line   = 480 bits, CRC u32
+//! ```
+//!
+//! A key's hash chooses one line and six bits in it. Each line carries its own checksum, so that opening a table does
+//! not read its filter, and a damaged line is noticed by whoever relies on it. A filter is only asked about keys whose
+//! first byte is in the set that it was made for.
+
+use crate::checksum;
+use crate::error::Damage;
+
+pub(crate) const LINE_BYTES: usize = 64;
+const BITS_BYTES: usize = 60;
+const LINE_BITS: u64 = 480;
+/// With six probes, about one absent key in a hundred passes.
+const BITS_PER_KEY: u64 = 10;
+/// Odd numbers; each turns a hash into one probe by multiplication.
+const PROBE_SALTS: [u32; 6] = [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b];
+
+/// A set of first bytes of keys: of which keys the filter knows.
+///
+/// Keys that are only ever scanned, never looked up whole, need no place in the filter.
+///
+/// ```
+/// use runledger_store::FirstBytes;
+///
+/// let looked_up = FirstBytes::of(b"is");
+/// assert!(looked_up.contains(b"i/42") && !looked_up.contains(b"t/42") && !looked_up.contains(b""));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstBytes(pub(crate) [u8; 32]);
+
+impl FirstBytes {
+    /// All first bytes.
+    pub const fn all() -> Self {
+        Self([0xff; 32])
+    }
+
+    /// No first bytes: tables get no filter.
+    pub const fn none() -> Self {
+        Self([0; 32])
+    }
+
+    /// These ones.
+    pub fn of(first_bytes: &[u8]) -> Self {
+        let mut set = Self::none();
+        for byte in first_bytes {
+            if let Some(bits) = set.0.get_mut(usize::from(byte / 8)) {
+                *bits |= 1 << (byte % 8);
+            }
+        }
+        set
+    }
+
+    /// Whether `key` starts with one of them. The empty key has no first byte.
+    #[inline]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        let Some(&byte) = key.first() else { return false };
+        self.0.get(usize::from(byte / 8)).is_some_and(|bits| bits & (1 << (byte % 8)) != 0)
+    }
+}
+
+/// Collects keys.
+#[derive(Debug)]
+pub(crate) struct FilterBuilder {
+    lines: Vec<[u8; LINE_BYTES]>,
+}
+
+impl FilterBuilder {
+    /// For about `keys` keys.
+    pub(crate) fn for_keys(keys: u64) -> Self {
+        let lines = keys.saturating_mul(BITS_PER_KEY).div_ceil(LINE_BITS).min(u64::from(u32::MAX));
+        Self { lines: vec![[0; LINE_BYTES]; usize::try_from(lines).unwrap_or(0)] }
+    }
+
+    pub(crate) fn add(&mut self, key: &[u8]) {
+        let hash = hash(key);
+        let index = line_index(hash, self.lines.len() as u64);
+        let Some(line) = usize::try_from(index).ok().and_then(|index| self.lines.get_mut(index)) else {
+            return;
+        };
+        for (byte, mask) in probes(hash) {
+            if let Some(bits) = line.get_mut(byte) {
+                *bits |= mask;
+            }
+        }
+    }
+
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines.len() as u64
+    }
+
+    /// The filter's bytes, for a place at `offset` of the table with this `nonce`.
+    pub(crate) fn finish(self, nonce: u64, mut offset: u64) -> impl Iterator<Item = [u8; LINE_BYTES]> {
+        self.lines.into_iter().map(move |mut line| {
+            let (bits, crc) = line.split_at_mut(BITS_BYTES);
+            crc.copy_from_slice(&checksum::seeded(nonce, offset, bits).to_le_bytes());
+            offset += LINE_BYTES as u64;
+            line
+        })
+    }
+}
+
+/// Whether `key` may be among the keys of a filter. `filter` lies at `offset` of the table with this `nonce`.
+pub(crate) fn may_contain(
+    filter: &[u8],
+    file: &str,
+    nonce: u64,
+    offset: u64,
+    key: &[u8],
+) -> Result<bool, Damage> {
+    let hash = hash(key);
+    let start = line_index(hash, (filter.len() / LINE_BYTES) as u64) * LINE_BYTES as u64;
+    let line = usize::try_from(start).ok().and_then(|start| filter.get(start..));
+    let Some(line) = line.and_then(<[u8]>::first_chunk::<LINE_BYTES>) else { return Ok(true) };
+    let (bits, crc) = line.split_last_chunk::<4>().unwrap_or((line, &[0; 4]));
+    let (expected, found) = (u32::from_le_bytes(*crc), checksum::seeded(nonce, offset + start, bits));
+    if expected != found {
+        return Err(Damage::checksum(file, offset + start, "filter checksum", expected, found));
+    }
+    Ok(probes(hash).all(|(byte, mask)| bits.get(byte).is_some_and(|bits| bits & mask != 0)))
+}
+
+/// The upper half of the hash chooses the line.
+fn line_index(hash: u64, lines: u64) -> u64 {
+    ((hash >> 32) * lines) >> 32
+}
+
+/// The lower half chooses the bits: byte and mask of each.
+fn probes(hash: u64) -> impl Iterator<Item = (usize, u8)> {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+    let lower = hash as u32;
+    PROBE_SALTS.iter().map(move |salt| {
+        let bit = (u64::from(lower.wrapping_mul(*salt)) * LINE_BITS) >> 32;
+        let byte = usize::try_from(bit / 8).unwrap_or(0);
+        (byte, 1u8 << (bit % 8))
+    })
+}
+
+/// A 64-bit hash that is part of the format: words of eight bytes, each folded in by a full multiplication.
+pub(crate) fn hash(key: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    const FINISHER: u64 = 0xd6e8_feb8_6659_fd93;
+    let mut state = fold(key.len() as u64 ^ FINISHER, MULTIPLIER);
+    let (words, tail) = key.as_chunks::<8>();
+    for word in words {
+        state = fold(state ^ u64::from_le_bytes(*word), MULTIPLIER);
+    }
+    let mut last = [0u8; 8];
+    for (to, from) in last.iter_mut().zip(tail) {
+        *to = *from;
+    }
+    fold(fold(state ^ u64::from_le_bytes(last), MULTIPLIER), FINISHER)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both halves of the product are used")]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
+}
