@@ -1,0 +1,178 @@
+//! From an event to the payload of a record, and back.
+//!
+//! ```text
+//! payload = header(32) part-0 zeroes-to-8 part-1
+//! ```
+//!
+//! Part 0 is the envelope with the body's facts, part 1 what is bulky or sensitive: metadata, the imported line,
+//! inputs, outputs, texts, unknown fields. They are rkyv archives of one schema version's types, hashed apart
+//! ([`leaf`]), so that the second can be withheld or erased and the first still be proven.
+//!
+//! INVARIANT: decoding what was encoded gives the same event. Decoding anything else gives a [`DecodeError`], never a
+//! panic, and allocates no more than a small multiple of the payload: archives are validated before they are read,
+//! and none of their types contains itself.
+//!
+//! The codec deliberately does not choose salts, does not check that ranges lie within the line that they name, and
+//! does not know where a payload is stored.
+
+mod error;
+mod header;
+mod identity;
+mod leaf;
+mod v1;
+
+#[cfg(test)]
+pub(crate) mod arbitrary;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod tests;
+
+pub use error::{DecodeError, EncodeError};
+pub(crate) use identity::{content_digest, same_content};
+pub use leaf::EventLeaf;
+
+use header::{HEADER_BYTES, Malformed, Parts, PayloadHeader, assemble};
+use rkyv::rancor;
+use rkyv::util::AlignedVec;
+use runledger_wal::RECORD_BYTES_MAX;
+use v1::SCHEMA_VERSION;
+
+use crate::event_json::field_given_twice;
+use crate::{Body, Event, Kind};
+
+/// The payload of `event`. The salt must be random and never be used again: it keeps a withheld or erased part from
+/// being guessed.
+pub(crate) fn encode(event: &Event, salt: [u8; 16]) -> Result<Vec<u8>, EncodeError> {
+    check_figures(&event.body)?;
+    if let Some(name) = field_given_twice(event) {
+        return Err(EncodeError::FieldTwice { name });
+    }
+    let (part_0, part_1) = encode_parts(event)?;
+    let length = HEADER_BYTES as u64 + (part_0.len() as u64).next_multiple_of(8) + part_1.len() as u64;
+    let too_large = || EncodeError::TooLarge { bytes: Some(length), limit: RECORD_BYTES_MAX };
+    if length > u64::from(RECORD_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let header = PayloadHeader {
+        schema_version: SCHEMA_VERSION,
+        kind_code: event.kind().code(),
+        flags: 0,
+        part_0_bytes: u32::try_from(part_0.len()).map_err(|_| too_large())?,
+        part_1_bytes: u32::try_from(part_1.len()).map_err(|_| too_large())?,
+        salt,
+    };
+    Ok(assemble(header, &part_0, &part_1))
+}
+
+/// The event in `payload`.
+pub(crate) fn decode(payload: &[u8]) -> Result<Event, DecodeError> {
+    let version = schema_version(payload)?;
+    if version > SCHEMA_VERSION {
+        return Err(DecodeError::NewerSchema { version });
+    }
+    let parts = Parts::of(payload).map_err(|malformed| damaged_layout(malformed, payload))?;
+    if version == 0 {
+        return Err(damaged("schema version", 0, "at least 1", version));
+    }
+    if parts.header.flags != 0 {
+        return Err(damaged("flags", 4, "0", parts.header.flags));
+    }
+    let kind_code = parts.header.kind_code;
+    let kind = Kind::from_code(kind_code).ok_or(DecodeError::UnknownKind { code: kind_code })?;
+    decode_v1(&parts, kind)
+}
+
+fn decode_v1(parts: &Parts<'_>, kind: Kind) -> Result<Event, DecodeError> {
+    let not_an_archive = |part, error: &rancor::Error| {
+        let found = error.to_string();
+        let first_line = found.lines().next().unwrap_or_default();
+        damaged(part_name(part), parts.offset_of(part), "an archive of schema version 1", first_line)
+    };
+    let envelope = rkyv::from_bytes::<v1::EnvelopeV1, rancor::Error>(&aligned(parts.part_0))
+        .map_err(|error| not_an_archive(0, &error))?;
+    let facts_kind = v1::read::kind(&envelope.facts);
+    if facts_kind != kind {
+        return Err(damaged("kind", 2, &facts_kind.to_string(), kind));
+    }
+    let contents = if parts.part_1.is_empty() {
+        v1::ContentsV1::nothing()
+    } else {
+        rkyv::from_bytes::<v1::ContentsV1, rancor::Error>(&aligned(parts.part_1))
+            .map_err(|error| not_an_archive(1, &error))?
+    };
+    v1::read::event(envelope, contents).map_err(|problem| {
+        damaged(problem.what, parts.offset_of(problem.part), problem.expected, problem.found)
+    })
+}
+
+/// The archives of both parts; the second is empty when the event has no contents.
+fn encode_parts(event: &Event) -> Result<(AlignedVec, AlignedVec), EncodeError> {
+    // Checked before the line is copied: a caller's mistake should not take three times its memory.
+    let source_bytes = event.source.as_ref().map_or(0, |line| line.bytes.len() as u64);
+    if source_bytes > u64::from(RECORD_BYTES_MAX) {
+        return Err(EncodeError::TooLarge { bytes: Some(source_bytes), limit: RECORD_BYTES_MAX });
+    }
+    // An archive's pointers have 32 bits; it fails only where they do not reach.
+    let too_large = |_: rancor::Error| EncodeError::TooLarge { bytes: None, limit: RECORD_BYTES_MAX };
+    let part_0 = rkyv::to_bytes(&v1::write::envelope(event)).map_err(too_large)?;
+    let part_1 = match v1::write::contents(event) {
+        Some(contents) => rkyv::to_bytes(&contents).map_err(too_large)?,
+        None => AlignedVec::new(),
+    };
+    Ok((part_0, part_1))
+}
+
+/// Archives are read in place and must lie at a multiple of their alignment, which a slice of a file need not.
+fn aligned(part: &[u8]) -> AlignedVec {
+    let mut copy = AlignedVec::with_capacity(part.len());
+    copy.extend_from_slice(part);
+    copy
+}
+
+/// The version, which stands first in every version's header.
+fn schema_version(payload: &[u8]) -> Result<u16, DecodeError> {
+    let bytes = payload.first_chunk().ok_or_else(|| damaged_layout(Malformed::NoHeader, payload))?;
+    Ok(u16::from_le_bytes(*bytes))
+}
+
+/// JSON has no word for an infinite number, so an event that held one could not be printed.
+fn check_figures(body: &Body) -> Result<(), EncodeError> {
+    let figures = match body {
+        Body::RunFinished(run) => [
+            ("body.statistics.runtimeSeconds", run.statistics.runtime_seconds),
+            ("body.statistics.costUsd", run.statistics.cost_usd),
+        ],
+        Body::ModelCall(call) => [("body.costUsd", call.cost_usd), ("", None)],
+        _ => return Ok(()),
+    };
+    for (field, figure) in figures {
+        if let Some(value) = figure.filter(|value| !value.is_finite()) {
+            return Err(EncodeError::NotFinite { field, value });
+        }
+    }
+    Ok(())
+}
+
+fn part_name(part: u8) -> &'static str {
+    if part == 0 { "part 0 (envelope and facts)" } else { "part 1 (contents)" }
+}
+
+fn damaged_layout(malformed: Malformed, payload: &[u8]) -> DecodeError {
+    match malformed {
+        Malformed::NoHeader => {
+            damaged("header", 0, &format!("{HEADER_BYTES} bytes"), format_args!("{} bytes", payload.len()))
+        }
+        Malformed::Length { expected } => damaged(
+            "part lengths",
+            8,
+            &format!("a payload of {expected} bytes"),
+            format_args!("{}", payload.len()),
+        ),
+        Malformed::Padding { offset } => damaged("padding", offset, "zeroes", "another byte"),
+    }
+}
+
+fn damaged(what: &'static str, offset: usize, expected: &str, found: impl std::fmt::Display) -> DecodeError {
+    DecodeError::Damaged { what, offset, expected: expected.to_owned(), found: found.to_string() }
+}
