@@ -154,6 +154,8 @@ fn run(core: &Core) {
                     merger.wake.wait(&mut state);
                 }
             }
+            // Damage does not go away by trying again.
+            Err(WriteError::Damaged(_)) => merger.wake.wait(&mut state),
             Err(_) => {
                 merger.wake.wait_for(&mut state, MERGE_RETRY_DELAY);
             }

@@ -33,6 +33,8 @@ mod checksum;
 mod compaction;
 mod directory;
 mod error;
+#[cfg(test)]
+mod format_page;
 mod key_range;
 mod manifest;
 mod memtable;

@@ -163,13 +163,15 @@ impl Store {
     ///
     /// # Durability
     ///
-    /// When this returns `Ok`, everything applied before is on stable storage, with its checkpoint.
+    /// When this returns `Ok`, everything applied before is on stable storage, with its checkpoint. Waits for merging
+    /// when tables are far more than `tables_max`.
     pub fn flush(&self) -> Result<(), WriteError> {
         let core = &self.owner.core;
         if core.read_only {
             return Err(WriteError::ReadOnly);
         }
         let _writer = core.writer.lock();
+        core.merger.wait_for_room(core)?;
         core.flush_memory()
     }
 
@@ -218,9 +220,14 @@ impl Store {
 
     /// Flushes, and stops merging. Other clones can still read.
     pub fn close(self) -> Result<(), WriteError> {
-        let flushed = if self.is_read_only() { Ok(()) } else { self.flush() };
-        self.owner.core.merger.stop();
-        flushed
+        let core = &self.owner.core;
+        core.merger.stop();
+        if core.read_only {
+            return Ok(());
+        }
+        // However many tables there are: there is room for one more, and the next open merges them.
+        let _writer = core.writer.lock();
+        core.flush_memory()
     }
 }
 

@@ -8,7 +8,7 @@
 //! branches share one format, and reading any of them checks it. The filter answers "surely not here" for whole keys.
 //! What a table does not do: it never changes, and it does not know how it relates to other tables.
 
-mod block;
+pub(crate) mod block;
 mod cursor;
 mod filter;
 mod footer;

@@ -22,7 +22,7 @@ enum Bytes {
 
 impl Map {
     /// Maps all of `file`.
-    pub fn of_file(file: &File) -> io::Result<Self> {
+    pub(crate) fn of_file(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() == 0 {
             return Ok(Self(Bytes::Owned(Vec::new())));
         }
