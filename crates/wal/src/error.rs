@@ -1,0 +1,210 @@
+//! One error type per operation. Corruption carries its [`Damage`], failed system calls their [`StorageError`];
+//! neither is ever reported as the other.
+
+use std::path::PathBuf;
+
+use crate::damage::Damage;
+use crate::storage::file::StorageError;
+
+/// Why a log couldn't be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no log at this place.
+    #[error("there is no ledger log at {}", path.display())]
+    NotALedger {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory holds something, and it isn't a log.
+    #[error("{} holds files and no ledger log; it is left untouched", path.display())]
+    ForeignDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The log was written by a newer program. Nothing was changed.
+    #[error("{} has format version {found}, this program knows versions up to {known}", path.display())]
+    NewerVersion {
+        /// The file that says so.
+        path: PathBuf,
+        /// The file's version.
+        found: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// The log's leaves are made by another function than the one given.
+    #[error("the log's leaves are made by function {found}, and function {given} was given")]
+    OtherLeafFunction {
+        /// The function that the log names.
+        found: u32,
+        /// The function that was given.
+        given: u32,
+    },
+    /// Another writer holds the log.
+    #[error("{} is held by another writer{}", path.display(), holder(*pid))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, if it said so.
+        pid: Option<u32>,
+        /// Since when, in nanoseconds since the Unix epoch, if it said so.
+        since: Option<i64>,
+    },
+    /// Acknowledged data is damaged. Nothing was changed.
+    #[error("damaged: {0}")]
+    Damaged(#[source] Damage),
+    /// An option has an impossible value.
+    #[error("{option} is {given}, possible are {min} to {max}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        given: u64,
+        /// The least possible.
+        min: u64,
+        /// The greatest possible.
+        max: u64,
+    },
+    /// A system call failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or(String::new(), |pid| format!(", process {pid}"))
+}
+
+/// Why an append isn't known to have succeeded.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The payload is too long. Nothing was written.
+    #[error("a record of {bytes} bytes is over the limit of {max}")]
+    TooLarge {
+        /// The payload's length.
+        bytes: u64,
+        /// The longest possible: [`RECORD_BYTES_MAX`](crate::RECORD_BYTES_MAX).
+        max: u64,
+    },
+    /// The batch is too long. Nothing was written.
+    #[error("a batch of {bytes} bytes is over the limit of {max}")]
+    BatchTooLarge {
+        /// The length of all its records.
+        bytes: u64,
+        /// The longest possible: [`BATCH_BYTES_MAX`](crate::BATCH_BYTES_MAX).
+        max: u64,
+    },
+    /// The storage is full. The record isn't in the log and won't appear there; appends resume when space returns.
+    #[error("the storage is full")]
+    StorageFull(#[source] StorageError),
+    /// The record couldn't be written for another passing reason (such as too many open files). It isn't in the log
+    /// and won't appear there; a later append may succeed.
+    #[error("nothing was written")]
+    NotWritten(#[source] StorageError),
+    /// Writing or syncing failed, so that nobody knows whether the record is on stable storage. It may or may not be
+    /// there when the log is opened again. The log accepts nothing more until then.
+    #[error("the outcome is unknown: the record may or may not be there when the log is opened again")]
+    OutcomeUnknown(#[source] StorageError),
+    /// An earlier write or sync failed. This record wasn't written.
+    #[error("the log accepts nothing more since a write failed; it must be opened again")]
+    Poisoned(#[source] StorageError),
+    /// The log was closed. This record wasn't written.
+    #[error("the log is closed")]
+    Closed,
+}
+
+impl AppendError {
+    /// Whether the record may be in the log in spite of this error.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, AppendError::OutcomeUnknown(_))
+    }
+
+    /// Whether there was no space left.
+    #[must_use]
+    pub fn is_storage_full(&self) -> bool {
+        matches!(self, AppendError::StorageFull(_))
+    }
+}
+
+/// Why a record couldn't be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Acknowledged data is damaged.
+    #[error("damaged: {0}")]
+    Damaged(#[source] Damage),
+    /// A segment was written by a newer program.
+    #[error("{} has format version {found}, this program knows versions up to {known}", path.display())]
+    NewerVersion {
+        /// The segment.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// A system call failed. Says nothing about the data.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why a log couldn't be verified at all. Damage is no such reason: it is what the report is about.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// There is no log at this place.
+    #[error("there is no ledger log at {}", path.display())]
+    NotALedger {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The log was written by a newer program.
+    #[error("{} has format version {found}, this program knows versions up to {known}", path.display())]
+    NewerVersion {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// The log's leaves are made by another function than the one given, so that they can't be recomputed.
+    #[error("the log's leaves are made by function {found}, and function {given} was given")]
+    OtherLeafFunction {
+        /// The function that the log names.
+        found: u32,
+        /// The function that was given.
+        given: u32,
+    },
+    /// A system call failed. Says nothing about the data.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why a log couldn't be repaired. Damage to acknowledged data is no such reason: it is reported and left alone.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// The log couldn't be opened or locked.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log couldn't be examined.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// A system call failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why closing didn't make everything durable.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// What was pending couldn't be made durable.
+    #[error("what was pending couldn't be made durable")]
+    Append(#[from] AppendError),
+    /// The close couldn't be recorded. All records are durable; the next open will look at the log's end.
+    #[error("the close couldn't be recorded")]
+    Storage(#[from] StorageError),
+}

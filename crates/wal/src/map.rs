@@ -1,0 +1,37 @@
+//! Memory mapping of sealed segments: the only unsafe code of this crate.
+//!
+//! A sealed segment is never truncated and never changed in place (a rewritten one replaces it by rename, and an old
+//! mapping goes on seeing the old file), so its pages stay what they are. Whoever truncates a ledger's files behind
+//! its back can still end a reading process with SIGBUS; that is why whatever examines damage never maps.
+
+#![expect(unsafe_code, reason = "mapping a file can't be expressed safely; this module is all that does it")]
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+
+/// The contents of a sealed file, as memory.
+pub struct Map(memmap2::Mmap);
+
+impl Map {
+    /// Maps the whole file for reading.
+    pub(crate) fn of_sealed(file: &File) -> io::Result<Map> {
+        // SAFETY: callers map only files whose footer they have read. After its footer is written, no code of this
+        // crate truncates or overwrites a segment, in this or another process, so the memory doesn't change while it
+        // is borrowed. Every byte that is read from it is checked against its checksum before it is believed.
+        let map = unsafe { memmap2::Mmap::map(file) }?;
+        Ok(Map(map))
+    }
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").field("bytes", &self.0.len()).finish()
+    }
+}

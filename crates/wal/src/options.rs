@@ -1,0 +1,192 @@
+//! How a log is opened: [`Options`], [`ReaderOptions`] and the [`Durability`] of an append.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::OpenError;
+use crate::leaf::{Blake3Leaf, LeafFunction};
+use crate::record::{RECORD_BYTES_MAX, record_bytes};
+use crate::segment::header::{
+    COMMIT_ALIGNMENT_BYTES_MAX, COMMIT_ALIGNMENT_BYTES_MIN, HEADER_END, is_commit_alignment,
+};
+use crate::storage::{DiskStorage, Storage};
+
+/// The usual size of a full-grown segment.
+pub const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
+
+/// The least size that segments can be given.
+pub const SEGMENT_BYTES_MIN: u64 = 2 * HEADER_END;
+
+/// The greatest size that segments can be given.
+pub const SEGMENT_BYTES_MAX: u64 = 16 << 30;
+
+/// The size of a ledger's first segment. Each later one is twice as large, up to the chosen size, so that a small
+/// ledger costs little to make.
+pub(crate) const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
+
+/// How much may wait to be written before appends wait too, unless chosen otherwise.
+pub const COMMIT_QUEUE_BYTES_MAX_DEFAULT: u64 = 32 << 20;
+
+/// The longest batch. It becomes one commit, and a segment of its own if need be.
+pub const BATCH_BYTES_MAX: u64 = 1 << 30;
+
+/// Within what time data that nobody waits for becomes durable, unless chosen otherwise.
+pub const SYNC_DELAY_DEFAULT: Duration = Duration::from_millis(50);
+
+/// What an append waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Durability {
+    /// Only for its place in the log. Lost if the process ends before the data is written in the background.
+    Buffered,
+    /// Until the system has the data. Survives the end of the process; lost if the power fails before the data is
+    /// synced in the background.
+    Written,
+    /// Until the data, and all before it, is on stable storage.
+    #[default]
+    Durable,
+}
+
+/// How a log is opened for writing.
+///
+/// ```
+/// use std::time::Duration;
+/// let options = runledger_wal::Options::new().create(true).sync_delay_max(Duration::from_millis(10));
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) create: bool,
+    pub(crate) segment_bytes: u64,
+    pub(crate) commit_alignment_bytes: u32,
+    pub(crate) commit_queue_bytes_max: u64,
+    pub(crate) sync_delay_max: Duration,
+    pub(crate) leaf_function: Arc<dyn LeafFunction>,
+    pub(crate) storage: Arc<dyn Storage>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            create: false,
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            commit_alignment_bytes: COMMIT_ALIGNMENT_BYTES_MIN,
+            commit_queue_bytes_max: COMMIT_QUEUE_BYTES_MAX_DEFAULT,
+            sync_delay_max: SYNC_DELAY_DEFAULT,
+            leaf_function: Arc::new(Blake3Leaf),
+            storage: Arc::new(DiskStorage),
+        }
+    }
+}
+
+impl Options {
+    /// The defaults: an existing log on disk, segments of 64 MiB, leaves by BLAKE3.
+    #[must_use]
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Whether to make a log where there is none. Off by default: a wrong path must not become an empty ledger.
+    #[must_use]
+    pub fn create(self, create: bool) -> Options {
+        Options { create, ..self }
+    }
+
+    /// The size of a full-grown segment, in bytes.
+    #[must_use]
+    pub fn segment_bytes(self, segment_bytes: u64) -> Options {
+        Options { segment_bytes, ..self }
+    }
+
+    /// Where commits may start in new segments: multiples of this power of two. 8 by default; a device's sector size
+    /// for media that can lose what a torn write didn't cover.
+    #[must_use]
+    pub fn commit_alignment_bytes(self, commit_alignment_bytes: u32) -> Options {
+        Options { commit_alignment_bytes, ..self }
+    }
+
+    /// How many bytes may wait to be written before appends wait too.
+    #[must_use]
+    pub fn commit_queue_bytes_max(self, commit_queue_bytes_max: u64) -> Options {
+        Options { commit_queue_bytes_max, ..self }
+    }
+
+    /// Within what time data becomes durable that nobody waits for.
+    #[must_use]
+    pub fn sync_delay_max(self, sync_delay_max: Duration) -> Options {
+        Options { sync_delay_max, ..self }
+    }
+
+    /// The function that makes leaves. A log keeps to the one that it was created with.
+    #[must_use]
+    pub fn leaf_function(self, leaf_function: Arc<dyn LeafFunction>) -> Options {
+        Options { leaf_function, ..self }
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub fn storage(self, storage: Arc<dyn Storage>) -> Options {
+        Options { storage, ..self }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        let range = |option, given, min, max| {
+            if (min..=max).contains(&given) {
+                Ok(())
+            } else {
+                Err(OpenError::Option { option, given, min, max })
+            }
+        };
+        range("segment_bytes", self.segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)?;
+        let queue_bytes_min = record_bytes(RECORD_BYTES_MAX);
+        range("commit_queue_bytes_max", self.commit_queue_bytes_max, queue_bytes_min, BATCH_BYTES_MAX)?;
+        if !is_commit_alignment(self.commit_alignment_bytes) {
+            return Err(OpenError::Option {
+                option: "commit_alignment_bytes (a power of two)",
+                given: u64::from(self.commit_alignment_bytes),
+                min: u64::from(COMMIT_ALIGNMENT_BYTES_MIN),
+                max: u64::from(COMMIT_ALIGNMENT_BYTES_MAX),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("create", &self.create)
+            .field("segment_bytes", &self.segment_bytes)
+            .field("commit_alignment_bytes", &self.commit_alignment_bytes)
+            .field("commit_queue_bytes_max", &self.commit_queue_bytes_max)
+            .field("sync_delay_max", &self.sync_delay_max)
+            .field("leaf_function", &self.leaf_function.id())
+            .field("storage", &self.storage)
+            .finish()
+    }
+}
+
+/// How a log is opened for reading only.
+#[derive(Debug, Clone)]
+pub struct ReaderOptions {
+    pub(crate) storage: Arc<dyn Storage>,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> ReaderOptions {
+        ReaderOptions { storage: Arc::new(DiskStorage) }
+    }
+}
+
+impl ReaderOptions {
+    /// The defaults: a log on disk.
+    #[must_use]
+    pub fn new() -> ReaderOptions {
+        ReaderOptions::default()
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub fn storage(self, storage: Arc<dyn Storage>) -> ReaderOptions {
+        ReaderOptions { storage }
+    }
+}

@@ -1,0 +1,246 @@
+//! One record: its bytes on disk, and [`Record`], what a reader gets.
+//!
+//! Format: FORMAT.md#record-40-bytes--payload-8-byte-aligned
+//!
+//! Nothing in a record's bytes depends on where it will lie, so callers hash and checksum on their own thread before
+//! any lock is taken. Which commit a record belongs to, and which `Seq` it has, is the frame's business.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::damage::{Problem, check_crc};
+use crate::fields::{array_at, in_memory, on_disk, put, u32_at};
+use crate::leaf::LeafFunction;
+use crate::map::Map;
+use crate::seq::{Leaf, Seq};
+
+/// The longest payload that a record may have. A longer append is refused before anything is written.
+pub const RECORD_BYTES_MAX: u32 = 16 << 20;
+
+/// The length of what stands in front of a payload.
+pub(crate) const RECORD_HEADER_BYTES: usize = 40;
+
+/// Records start at multiples of this.
+pub(crate) const RECORD_ALIGNMENT_BYTES: u64 = 8;
+
+/// The bits of the length field that hold the length. The others are flags, none of which is defined.
+const LENGTH_MASK: u32 = (1 << 25) - 1;
+
+const PART: &str = "record";
+
+/// The bytes that a record with this payload takes, header and padding included.
+pub(crate) const fn record_bytes(payload_bytes: u32) -> u64 {
+    (RECORD_HEADER_BYTES as u64 + payload_bytes as u64).next_multiple_of(RECORD_ALIGNMENT_BYTES)
+}
+
+/// What stands in front of a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecordHeader {
+    pub(crate) payload_bytes: u32,
+    pub(crate) crc: u32,
+    pub(crate) leaf: Leaf,
+}
+
+impl RecordHeader {
+    /// Hashes and checksums a payload.
+    ///
+    /// # Errors
+    ///
+    /// The payload's length, if it is over [`RECORD_BYTES_MAX`].
+    pub(crate) fn of(payload: &[u8], leaf_function: &dyn LeafFunction) -> Result<RecordHeader, u64> {
+        let too_long = || on_disk(payload.len());
+        let payload_bytes = u32::try_from(payload.len()).map_err(|_| too_long())?;
+        if payload_bytes > RECORD_BYTES_MAX {
+            return Err(too_long());
+        }
+        let leaf = leaf_function.leaf(payload);
+        Ok(RecordHeader { payload_bytes, crc: record_crc(payload_bytes, &leaf, payload), leaf })
+    }
+
+    pub(crate) fn encode(&self) -> [u8; RECORD_HEADER_BYTES] {
+        let mut block = [0; RECORD_HEADER_BYTES];
+        put(&mut block, 0, &self.payload_bytes.to_le_bytes());
+        put(&mut block, 4, &self.crc.to_le_bytes());
+        put(&mut block, 8, self.leaf.as_bytes());
+        block
+    }
+
+    /// Reads a header and checks its length field; the checksum needs the payload: [`RecordHeader::check`].
+    pub(crate) fn decode(block: &[u8; RECORD_HEADER_BYTES]) -> Result<RecordHeader, Problem> {
+        let length_field = u32_at(block, 0);
+        if length_field & !LENGTH_MASK != 0 {
+            return Err(Problem::NotZero { part: PART, field: "flags in the length field" });
+        }
+        if length_field > RECORD_BYTES_MAX {
+            let (max, found) = (u64::from(RECORD_BYTES_MAX), u64::from(length_field));
+            return Err(Problem::Range { part: PART, field: "payload length", min: 0, max, found });
+        }
+        let leaf = Leaf::from_bytes(array_at(block, 8));
+        Ok(RecordHeader { payload_bytes: length_field, crc: u32_at(block, 4), leaf })
+    }
+
+    /// The bytes of header, payload and padding together.
+    pub(crate) const fn total_bytes(&self) -> u64 {
+        record_bytes(self.payload_bytes)
+    }
+
+    /// The bytes of zero after the payload.
+    pub(crate) const fn padding_bytes(&self) -> usize {
+        ((RECORD_ALIGNMENT_BYTES - (self.payload_bytes as u64 % RECORD_ALIGNMENT_BYTES))
+            % RECORD_ALIGNMENT_BYTES) as usize
+    }
+
+    /// Checks the payload and the padding that follow this header.
+    pub(crate) fn check(&self, payload: &[u8], padding: &[u8]) -> Result<(), Problem> {
+        check_crc(PART, record_crc(self.payload_bytes, &self.leaf, payload), self.crc)?;
+        crate::damage::check_zero(PART, "padding", padding)
+    }
+}
+
+fn record_crc(payload_bytes: u32, leaf: &Leaf, payload: &[u8]) -> u32 {
+    let crc = crc32c::crc32c(&payload_bytes.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc, leaf.as_bytes());
+    crc32c::crc32c_append(crc, payload)
+}
+
+/// A record as it was appended: durable, and checked against its checksum when it was read.
+///
+/// Cheap to clone: the payload is shared, and of a sealed segment it lies in the mapped file itself.
+#[derive(Clone)]
+pub struct Record {
+    seq: Seq,
+    leaf: Leaf,
+    commit_time_ns: i64,
+    block: Block,
+    payload: Range<usize>,
+}
+
+/// Where a payload lies in memory.
+#[derive(Clone)]
+pub(crate) enum Block {
+    /// In bytes that were read.
+    Read(Arc<[u8]>),
+    /// In a sealed segment that is mapped.
+    Mapped(Arc<Map>),
+}
+
+impl Block {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Block::Read(bytes) => bytes,
+            Block::Mapped(map) => map.bytes(),
+        }
+    }
+}
+
+impl Record {
+    /// Decodes and checks the record that starts at `at` in `block`.
+    pub(crate) fn decode(block: Block, at: usize, seq: Seq, commit_time_ns: i64) -> Result<Record, Problem> {
+        let rest = block.bytes().get(at..).unwrap_or_default();
+        let (header_block, body) =
+            rest.split_first_chunk().ok_or_else(|| ends(at, RECORD_HEADER_BYTES, rest.len()))?;
+        let header = RecordHeader::decode(header_block)?;
+        let payload_bytes = in_memory(u64::from(header.payload_bytes));
+        let total = payload_bytes + header.padding_bytes();
+        let (payload, padding) = body
+            .get(..total)
+            .and_then(|body| body.split_at_checked(payload_bytes))
+            .ok_or_else(|| ends(at, RECORD_HEADER_BYTES + total, rest.len()))?;
+        header.check(payload, padding)?;
+        let start = at + RECORD_HEADER_BYTES;
+        Ok(Record { seq, leaf: header.leaf, commit_time_ns, payload: start..start + payload_bytes, block })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The hash that is stored with it.
+    #[must_use]
+    pub fn leaf(&self) -> Leaf {
+        self.leaf
+    }
+
+    /// The bytes that were appended.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.block.bytes().get(self.payload.clone()).unwrap_or_default()
+    }
+
+    /// When its commit was written, in nanoseconds since the Unix epoch. Never decreases from one record to the next.
+    #[must_use]
+    pub fn commit_time(&self) -> i64 {
+        self.commit_time_ns
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("seq", &self.seq)
+            .field("leaf", &self.leaf)
+            .field("commit_time", &self.commit_time_ns)
+            .field("payload_bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The problem of a record that its surroundings are too short for.
+fn ends(at: usize, needed: usize, found: usize) -> Problem {
+    Problem::Ends { part: PART, expected: on_disk(at + needed), found: on_disk(at + found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::leaf::Blake3Leaf;
+
+    fn encoded(payload: &[u8]) -> Vec<u8> {
+        let header = RecordHeader::of(payload, &Blake3Leaf).unwrap();
+        let mut bytes = header.encode().to_vec();
+        bytes.extend_from_slice(payload);
+        bytes.resize(bytes.len() + header.padding_bytes(), 0);
+        assert_eq!(on_disk(bytes.len()), header.total_bytes());
+        bytes
+    }
+
+    fn decoded(bytes: &[u8]) -> Result<Record, Problem> {
+        Record::decode(Block::Read(bytes.into()), 0, Seq::ZERO, 5)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let record = decoded(&encoded(&payload)).unwrap();
+            prop_assert_eq!(record.payload(), payload.as_slice());
+            prop_assert_eq!(record.leaf(), Blake3Leaf.leaf(&payload));
+        }
+
+        #[test]
+        fn any_bytes_decode_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = decoded(&bytes);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let good = encoded(b"thirteen byte");
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(decoded(&bad).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_payload_over_the_limit_is_refused_and_one_at_the_limit_is_not() {
+        let limit = in_memory(u64::from(RECORD_BYTES_MAX));
+        assert!(RecordHeader::of(&vec![0; limit], &Blake3Leaf).is_ok());
+        assert_eq!(RecordHeader::of(&vec![0; limit + 1], &Blake3Leaf), Err(u64::from(RECORD_BYTES_MAX) + 1));
+    }
+}

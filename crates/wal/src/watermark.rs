@@ -1,0 +1,223 @@
+//! How far the log is durable, kept outside of the log's own tail.
+//!
+//! Format: FORMAT.md#watermark-8192-bytes
+//!
+//! Two slots take turns, so that an update that is torn leaves the one before. A slot is written after every sync and
+//! before anything is acknowledged; it needs no sync of its own then, because a process that dies leaves the page
+//! cache behind. Only a power cut can make it lag, and then it says less than the truth, never more.
+
+use crate::damage::{Problem, check_crc, check_field, check_zero};
+use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
+use crate::segment::header::FORMAT_VERSION;
+use crate::seq::{LedgerId, Seq};
+
+/// The length of the file.
+pub(crate) const WATERMARK_BYTES: usize = 8192;
+
+/// The distance of the slots.
+const SLOT_STRIDE_BYTES: u64 = 4096;
+
+/// The part of a slot that is used.
+pub(crate) const SLOT_BYTES: usize = 128;
+
+const MAGIC: [u8; 8] = *b"RLWATERM";
+const MAGIC_TEXT: &str = "RLWATERM";
+const PART: &str = "watermark slot";
+const FLAG_CLEAN: u32 = 1;
+const CRC_AT: usize = 124;
+
+/// How far a log is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watermark {
+    pub(crate) ledger_id: LedgerId,
+    /// One more at each update; the higher one counts.
+    pub(crate) update: u64,
+    /// The log was closed in good order at exactly this point.
+    pub(crate) clean: bool,
+    /// The segment that holds the last durable commit.
+    pub(crate) segment: Seq,
+    /// Where that commit ends. 0 while the log has no segment at all.
+    pub(crate) offset: u64,
+    /// The number of durable records, and so the number of the next.
+    pub(crate) seq: Seq,
+    /// Of the last durable commit.
+    pub(crate) commit_time_ns: i64,
+}
+
+/// Why a slot says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SlotError {
+    /// Never written.
+    Blank,
+    /// Sound, and of a version that this program doesn't know.
+    NewerVersion(u32),
+    /// Torn or damaged.
+    Damaged(Problem),
+}
+
+impl From<Problem> for SlotError {
+    fn from(problem: Problem) -> SlotError {
+        SlotError::Damaged(problem)
+    }
+}
+
+impl Watermark {
+    /// The first watermark of a ledger that has no record yet.
+    pub(crate) fn of_new_ledger(ledger_id: LedgerId) -> Watermark {
+        Watermark {
+            ledger_id,
+            update: 1,
+            clean: true,
+            segment: Seq::ZERO,
+            offset: 0,
+            seq: Seq::ZERO,
+            commit_time_ns: 0,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> [u8; SLOT_BYTES] {
+        let mut block = [0; SLOT_BYTES];
+        put(&mut block, 0, &MAGIC);
+        put(&mut block, 8, &FORMAT_VERSION.to_le_bytes());
+        put(&mut block, 12, &(if self.clean { FLAG_CLEAN } else { 0 }).to_le_bytes());
+        put(&mut block, 16, &self.ledger_id.to_bytes());
+        put(&mut block, 32, &self.update.to_le_bytes());
+        put(&mut block, 40, &self.segment.get().to_le_bytes());
+        put(&mut block, 48, &self.offset.to_le_bytes());
+        put(&mut block, 56, &self.seq.get().to_le_bytes());
+        put(&mut block, 64, &self.commit_time_ns.to_le_bytes());
+        let crc = crc32c::crc32c(part(&block, 0..CRC_AT));
+        put(&mut block, CRC_AT, &crc.to_le_bytes());
+        block
+    }
+
+    pub(crate) fn decode(block: &[u8; SLOT_BYTES]) -> Result<Watermark, SlotError> {
+        if crate::fields::is_zero(block) {
+            return Err(SlotError::Blank);
+        }
+        let magic: [u8; 8] = array_at(block, 0);
+        if magic != MAGIC {
+            return Err(Problem::magic(PART, MAGIC_TEXT, &magic).into());
+        }
+        check_crc(PART, crc32c::crc32c(part(block, 0..CRC_AT)), u32_at(block, CRC_AT))?;
+        let version = u32_at(block, 8);
+        if version > FORMAT_VERSION {
+            return Err(SlotError::NewerVersion(version));
+        }
+        check_field(PART, "format version", u64::from(FORMAT_VERSION), u64::from(version))?;
+        let flags = u32_at(block, 12);
+        if flags & !FLAG_CLEAN != 0 {
+            return Err(Problem::NotZero { part: PART, field: "unknown flags" }.into());
+        }
+        check_zero(PART, "reserved bytes", part(block, 72..CRC_AT))?;
+        Ok(Watermark {
+            ledger_id: LedgerId::from_bytes(array_at(block, 16)),
+            update: u64_at(block, 32),
+            clean: flags & FLAG_CLEAN != 0,
+            segment: Seq::new(u64_at(block, 40)),
+            offset: u64_at(block, 48),
+            seq: Seq::new(u64_at(block, 56)),
+            commit_time_ns: i64_at(block, 64),
+        })
+    }
+
+    /// Where in the file this update goes.
+    pub(crate) const fn slot_offset(&self) -> u64 {
+        (self.update % 2) * SLOT_STRIDE_BYTES
+    }
+}
+
+/// What the two slots say together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Slots {
+    /// The newest sound slot. `other_broken` if the other one is damaged: it may have been newer.
+    Sound { newest: Watermark, other_broken: bool },
+    /// A slot of a newer version.
+    NewerVersion(u32),
+    /// No sound slot.
+    Broken(Problem),
+}
+
+impl Slots {
+    /// Reads the file's bytes; those that are missing count as never written.
+    pub(crate) fn decode(bytes: &[u8]) -> Slots {
+        let slot = |at: usize| {
+            let block = bytes.get(at..).and_then(<[u8]>::first_chunk);
+            block.map_or(Err(SlotError::Blank), Watermark::decode)
+        };
+        let slots = [slot(0), slot(crate::fields::in_memory(SLOT_STRIDE_BYTES))];
+        if let Some(Err(SlotError::NewerVersion(version))) =
+            slots.iter().find(|slot| matches!(slot, Err(SlotError::NewerVersion(_))))
+        {
+            return Slots::NewerVersion(*version);
+        }
+        let broken = slots.iter().find_map(|slot| match slot {
+            Err(SlotError::Damaged(problem)) => Some(problem.clone()),
+            _ => None,
+        });
+        match slots.iter().flatten().max_by_key(|slot| slot.update) {
+            Some(newest) => Slots::Sound { newest: *newest, other_broken: broken.is_some() },
+            None => Slots::Broken(broken.unwrap_or(Problem::Ends {
+                part: "watermark",
+                expected: SLOT_BYTES as u64,
+                found: 0,
+            })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watermark(update: u64) -> Watermark {
+        Watermark { update, clean: false, offset: 4200, seq: Seq::new(update), ..new() }
+    }
+
+    fn new() -> Watermark {
+        Watermark::of_new_ledger(LedgerId::from_bytes([3; 16]))
+    }
+
+    fn file(slots: &[Watermark]) -> Vec<u8> {
+        let mut bytes = vec![0; WATERMARK_BYTES];
+        slots
+            .iter()
+            .for_each(|slot| put(&mut bytes, usize::try_from(slot.slot_offset()).unwrap(), &slot.encode()));
+        bytes
+    }
+
+    #[test]
+    fn the_newer_slot_counts() {
+        for (first, second) in [(4, 5), (6, 5)] {
+            let newest = watermark(first.max(second));
+            let slots = Slots::decode(&file(&[watermark(first), watermark(second)]));
+            assert_eq!(slots, Slots::Sound { newest, other_broken: false });
+        }
+    }
+
+    #[test]
+    fn a_new_file_has_one_slot_and_is_sound() {
+        assert_eq!(Slots::decode(&file(&[new()])), Slots::Sound { newest: new(), other_broken: false });
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_slot_leaves_the_other() {
+        let good = file(&[watermark(4), watermark(5)]);
+        for bit in 0..SLOT_BYTES * 8 {
+            let mut bad = good.clone();
+            bad[4096 + bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(
+                Slots::decode(&bad),
+                Slots::Sound { newest: watermark(4), other_broken: true },
+                "bit {bit}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_sound_slot_is_broken_and_never_an_empty_ledger() {
+        assert!(matches!(Slots::decode(&[]), Slots::Broken(_)));
+        assert!(matches!(Slots::decode(&[0; WATERMARK_BYTES]), Slots::Broken(_)));
+        assert!(matches!(Slots::decode(&[0xff; WATERMARK_BYTES]), Slots::Broken(_)));
+    }
+}
