@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::{OpenError, WriteError};
 use crate::merge::{MergeCursor, Source};
@@ -62,6 +62,17 @@ impl Merger {
         // Under the lock: a thread between its check and its wait would miss the call.
         let _state = self.state.lock();
         self.wake.notify_all();
+        self.progress.notify_all();
+    }
+
+    /// The right to replace tables. Waits for a merge in progress, which may take long.
+    pub(crate) fn begin(&self) -> MutexGuard<'_, ()> {
+        self.merging.lock()
+    }
+
+    /// After whatever failed to merge is gone.
+    pub(crate) fn forget_failure(&self) {
+        self.state.lock().failure = None;
         self.progress.notify_all();
     }
 
@@ -167,7 +178,7 @@ fn run(core: &Core) {
 impl Core {
     /// Does the most useful merge. `false`: there was none to do.
     pub(crate) fn merge_once(&self) -> Result<bool, WriteError> {
-        let _merging = self.merger.merging.lock();
+        let _merging = self.merger.begin();
         let tables = self.catalog.lock().tables.clone();
         let sizes: Vec<u64> = tables.iter().map(|table| table.meta().bytes).collect();
         let Some(range) = tier::pick(&sizes, MERGE_WIDTH, self.options.tables_max) else { return Ok(false) };
@@ -179,7 +190,7 @@ impl Core {
 
     /// Merges all tables into one without deletions.
     pub(crate) fn merge_everything(&self) -> Result<(), WriteError> {
-        let _merging = self.merger.merging.lock();
+        let _merging = self.merger.begin();
         let tables = self.catalog.lock().tables.clone();
         if tables.is_empty() {
             return Ok(());

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - The current version is replaced whole; readers take a reference to it and hold no lock.
-//! - `writer` serialises what changes the memory table, `catalog` what changes the list of tables. Taken in this order.
+//! - Locks are taken in this order: `writer` (whoever changes the memory table), the merger's `merging` (whoever replaces
+//!   tables), `catalog` (the list of tables and the manifest).
 //! - An error leaves the store as it was: a batch is applied whole or not at all.
 
 use std::fmt;
@@ -182,6 +183,19 @@ impl Store {
         self.owner.core.merge_everything()
     }
 
+    /// Empties the store, for filling it anew: no keys, no checkpoint. Views keep what they show. Damaged tables are no
+    /// hindrance, since none is read.
+    ///
+    /// # Durability
+    ///
+    /// When this returns `Ok`, the store is empty also after a crash. On an error it is as it was.
+    pub fn clear(&self) -> Result<(), WriteError> {
+        if self.owner.core.read_only {
+            return Err(WriteError::ReadOnly);
+        }
+        self.owner.core.clear()
+    }
+
     /// The checkpoint of what was applied last, in memory or not.
     pub fn checkpoint(&self) -> Option<Vec<u8>> {
         self.owner.core.version().checkpoint.as_deref().map(<[u8]>::to_vec)
@@ -355,11 +369,33 @@ impl Core {
         let tables = catalog.tables.iter().cloned().collect();
         self.replace_version(|version| Version { tables, ..version.clone() });
         drop(catalog);
-        for input in inputs {
-            // No durable manifest names it any more. If it can't be removed now, the next open will.
-            let _ = self.directory.remove(&file_name(input.meta().id));
-        }
+        self.remove_tables(inputs);
         Ok(())
+    }
+
+    fn clear(&self) -> Result<(), WriteError> {
+        // In this order everywhere: a merge in progress ends before the tables go.
+        let _writer = self.writer.lock();
+        let _merging = self.merger.begin();
+        let mut catalog = self.catalog.lock();
+        let tables = catalog.tables.clone();
+        self.publish(&mut catalog, Vec::new(), None)?;
+        self.replace_version(|_| Version {
+            memory: Memtable::default(),
+            tables: Arc::new([]),
+            checkpoint: None,
+        });
+        drop(catalog);
+        self.merger.forget_failure();
+        self.remove_tables(&tables);
+        Ok(())
+    }
+
+    /// Removes the files of tables that no durable manifest names any more. Where that fails, the next open does it.
+    fn remove_tables(&self, tables: &[Arc<Table>]) {
+        for table in tables {
+            let _ = self.directory.remove(&file_name(table.meta().id));
+        }
     }
 
     /// How many keys of `table` a filter made now would know.

@@ -394,6 +394,25 @@ fn check_damaged(directory: Arc<SimulatedDirectory>, expected: &Model) -> Result
 }
 
 #[test]
+fn clearing_empties_the_store_also_on_disk_and_views_keep_what_they_show() {
+    let directory = SimulatedDirectory::default();
+    let open = || Store::open_in(Arc::new(directory.clone()), options()).unwrap();
+    let store = open();
+    run_workload(&store);
+    let (view, before) = (store.view(), contents(&store.view()).unwrap());
+    store.clear().unwrap();
+    assert_eq!(store.checkpoint(), None);
+    assert_eq!(contents(&store.view()).unwrap(), Model::new());
+    assert_eq!(contents(&view).unwrap(), before);
+    assert_eq!(directory.names().unwrap(), ["manifest"]);
+    drop(store);
+    let store = open();
+    assert_eq!(store.checkpoint(), None);
+    run_workload(&store);
+    assert_eq!(contents(&store.view()).unwrap(), before);
+}
+
+#[test]
 fn a_missing_manifest_or_table_is_named_and_never_an_empty_index() {
     let directory = SimulatedDirectory::default();
     let store = Store::open_in(Arc::new(directory.clone()), options()).unwrap();
