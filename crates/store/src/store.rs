@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::batch::{BATCH_BYTES_MAX, Batch, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::compaction::{Merger, MergerThread};
 use crate::directory::{Directory, DirectoryLock, DiskDirectory};
-use crate::error::{OpenError, WriteError};
+use crate::error::{Damage, OpenError, WriteError};
 use crate::manifest::{CHECKPOINT_BYTES_MAX, Manifest};
 use crate::memtable::Memtable;
 use crate::merge::MergeCursor;
@@ -58,6 +58,14 @@ pub(crate) struct Core {
     bytes_flushed: AtomicU64,
     bytes_merged: AtomicU64,
     _lock: DirectoryLock,
+}
+
+/// What goes into a new table.
+struct Content {
+    cursor: MergeCursor,
+    entries_max: u64,
+    filter_keys_max: u64,
+    keep_deletions: bool,
 }
 
 /// What the manifest on disk says, in terms of open tables.
@@ -323,9 +331,10 @@ impl Core {
         if version.memory.is_empty() && version.checkpoint == self.catalog.lock().checkpoint {
             return Ok(());
         }
-        let keys = version.memory.entries() as u64;
-        let mut cursor = MergeCursor::new(version.memory.sources().collect());
-        let table = self.write_table(&mut cursor, keys, true, || false)?;
+        let entries_max = version.memory.entries() as u64;
+        let cursor = MergeCursor::new(version.memory.sources().collect());
+        let content = Content { cursor, entries_max, filter_keys_max: entries_max, keep_deletions: true };
+        let table = self.write_table(content, || false)?;
         self.bytes_flushed.fetch_add(table.as_ref().map_or(0, |table| table.meta().bytes), Ordering::Relaxed);
         let mut catalog = self.catalog.lock();
         let mut tables = catalog.tables.clone();
@@ -354,9 +363,13 @@ impl Core {
         keep_deletions: bool,
         stop: impl Fn() -> bool,
     ) -> Result<(), WriteError> {
-        let keys = inputs.iter().map(|table| self.filter_keys_max(table)).sum();
-        let mut cursor = crate::compaction::merged(inputs);
-        let output = self.write_table(&mut cursor, keys, keep_deletions, stop)?;
+        let content = Content {
+            cursor: crate::compaction::merged(inputs),
+            entries_max: inputs.iter().map(|table| table.meta().entries).sum(),
+            filter_keys_max: inputs.iter().map(|table| self.filter_keys_max(table)).sum(),
+            keep_deletions,
+        };
+        let output = self.write_table(content, stop)?;
         self.bytes_merged.fetch_add(output.as_ref().map_or(0, |table| table.meta().bytes), Ordering::Relaxed);
 
         let mut catalog = self.catalog.lock();
@@ -403,16 +416,14 @@ impl Core {
         if table.filtered() == self.options.filtered { table.filter_keys() } else { table.meta().entries }
     }
 
-    /// Writes what `cursor` shows into a new table, and opens it. `None`: there was nothing to write.
+    /// Writes a new table, and opens it. `None`: there was nothing to write.
     fn write_table(
         &self,
-        cursor: &mut MergeCursor,
-        filter_keys_max: u64,
-        keep_deletions: bool,
+        content: Content,
         stop: impl Fn() -> bool,
     ) -> Result<Option<Arc<Table>>, WriteError> {
         let id = self.next_table_id.fetch_add(1, Ordering::Relaxed);
-        let written = self.try_write_table(id, cursor, filter_keys_max, keep_deletions, stop);
+        let written = self.try_write_table(id, content, stop);
         if !matches!(written, Ok(Some(_))) {
             // Half a table is of no use, and on a full disk its space is needed.
             let _ = self.directory.remove(&file_name(id));
@@ -423,17 +434,22 @@ impl Core {
     fn try_write_table(
         &self,
         id: u64,
-        cursor: &mut MergeCursor,
-        filter_keys_max: u64,
-        keep_deletions: bool,
+        mut content: Content,
         stop: impl Fn() -> bool,
     ) -> Result<Option<Arc<Table>>, WriteError> {
         let settings =
             TableSettings { block_bytes: self.options.block_bytes, filtered: self.options.filtered };
-        let mut writer = TableWriter::create(&*self.directory, id, filter_keys_max, settings)?;
+        let mut writer = TableWriter::create(&*self.directory, id, content.filter_keys_max, settings)?;
+        let cursor = &mut content.cursor;
         cursor.first()?;
         while let Some((key, value)) = cursor.entry() {
-            if value.is_some() || keep_deletions {
+            if value.is_some() || content.keep_deletions {
+                if writer.entries() == content.entries_max {
+                    // A tree that leads to the same block again and again would fill the disk.
+                    let problem = "more entries than the tables that it is made of should have";
+                    let found = content.entries_max.saturating_add(1);
+                    return Err(Damage::new(&file_name(id), 0, problem, content.entries_max, found).into());
+                }
                 writer.add(key, value)?;
                 if writer.entries().is_multiple_of(STOP_CHECK_INTERVAL_ENTRIES) && stop() {
                     return Err(WriteError::Closed);

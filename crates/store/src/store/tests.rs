@@ -360,6 +360,62 @@ fn every_flipped_byte_of_an_index_gives_the_same_answers_or_a_typed_error() {
     assert!(refused > 1000, "most flips are noticed: {refused}");
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn hostile_footers_behind_right_checksums_never_panic_nor_allocate_without_bound(
+        at in 0usize..108, value in prop_oneof![any::<u64>(), 0u64..5000], length in 1usize..=8
+    ) {
+        let directory = SimulatedDirectory::default();
+        let store = Store::open_in(Arc::new(directory.clone()), options()).unwrap();
+        store.apply(&batch_of(&workload().concat()), b"").unwrap();
+        store.close().unwrap();
+        let name = directory.names().unwrap().into_iter().find(|name| name != "manifest").unwrap();
+        let mut table = directory.read(&name, u64::MAX).unwrap();
+        let footer = table.len() - 128;
+        let at = footer + at;
+        let end = (at + length).min(footer + 108);
+        table[at..end].copy_from_slice(&value.to_le_bytes()[..end - at]);
+        let crc = crate::checksum::plain(&table[footer..footer + 116]);
+        table[footer + 116..footer + 120].copy_from_slice(&crc.to_le_bytes());
+        let mut manifest = Manifest::read(&directory).unwrap().unwrap();
+        manifest.tables[0].footer_crc = crc;
+        manifest.tables[0].entries = u64::from_le_bytes(table[footer + 16..footer + 24].try_into().unwrap());
+        manifest.publish(&directory).unwrap();
+        directory.overwrite(&name, table);
+        let Ok(store) = Store::open_in(Arc::new(directory), options()) else { return Ok(()) };
+        let _ = contents(&store.view());
+        let _ = store.view().range(KeyRange::all()).rev().count();
+        let _ = store.view().get(&[b'k', 3]);
+        let _ = store.compact();
+    }
+}
+
+#[test]
+fn keys_out_of_order_behind_right_checksums_are_refused_by_a_merge() {
+    let directory = SimulatedDirectory::default();
+    let store = Store::open_in(Arc::new(directory.clone()), options().block_bytes(4096)).unwrap();
+    let mut batch = Batch::new();
+    batch.put(b"a", b"");
+    batch.put(b"b", b"");
+    store.apply(&batch, b"").unwrap();
+    store.close().unwrap();
+    let name = directory.names().unwrap().into_iter().find(|name| name != "manifest").unwrap();
+    let mut table = directory.read(&name, u64::MAX).unwrap();
+    // The leaf: [0 1 1 a][0 1 1 b], a restart, the trailer.
+    assert_eq!(table[..8], *b"\x00\x01\x01a\x00\x01\x01b");
+    table[7] = b'A';
+    let (body, footer) = (8 + 4 + 5, table.len() - 128);
+    let nonce = u64::from_le_bytes(table[footer + 8..footer + 16].try_into().unwrap());
+    let crc = crate::checksum::seeded(nonce, 0, &table[..body]);
+    table[body..body + 4].copy_from_slice(&crc.to_le_bytes());
+    directory.overwrite(&name, table);
+    let store = Store::open_in(Arc::new(directory), options()).unwrap();
+    let error = store.compact().unwrap_err();
+    assert!(error.is_rebuildable(), "{error}");
+}
+
 /// Every answer is either right or a rebuildable error.
 fn check_damaged(directory: Arc<SimulatedDirectory>, expected: &Model) -> Result<(), String> {
     let store = Store::open_in(directory, options()).map_err(|error| {

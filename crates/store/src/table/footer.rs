@@ -12,6 +12,8 @@ pub(crate) const FOOTER_BYTES: usize = 128;
 const FOOTER_LENGTH: u32 = 128;
 pub(crate) const TABLE_FORMAT_VERSION: u32 = 1;
 const MAGIC: [u8; 8] = *b"RLITABLE";
+/// The lengths in front of an entry.
+const ENTRY_BYTES_MIN: u64 = 3;
 /// The fixed end: version, footer length, CRC, magic.
 const END_BYTES: usize = 20;
 /// A tree whose branches have two children or more is never this high.
@@ -83,6 +85,15 @@ impl Footer {
         }
         if decoded.levels == 0 || decoded.levels > LEVELS_MAX {
             return Err(damage(44, "number of levels", "1 to 64", decoded.levels.to_string()));
+        }
+        // Each entry takes three bytes or more, so the file bounds what these numbers can make anyone allocate.
+        if decoded.entries > decoded.filter_offset / ENTRY_BYTES_MIN || decoded.filter_keys > decoded.entries
+        {
+            let found = format!("{} and {}", decoded.entries, decoded.filter_keys);
+            return Err(damage(16, "numbers of entries and of filter keys", "fewer", found));
+        }
+        if decoded.filter_lines > u64::from(u32::MAX) {
+            return Err(damage(56, "number of filter lines", "32 bits", decoded.filter_lines.to_string()));
         }
         let filter_bytes = decoded.filter_lines.checked_mul(LINE_BYTES as u64);
         if filter_bytes.and_then(|bytes| bytes.checked_add(decoded.filter_offset)) != Some(start as u64) {

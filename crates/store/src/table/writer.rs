@@ -12,7 +12,7 @@ use super::filter::{FilterBuilder, FirstBytes};
 use super::footer::Footer;
 use super::reader::TableMeta;
 use crate::directory::{Directory, OutputFile};
-use crate::error::WriteError;
+use crate::error::{Damage, WriteError};
 
 /// Written to the file at a time.
 const WRITE_BUFFER_BYTES: usize = 1 << 20;
@@ -89,7 +89,14 @@ impl<'d> TableWriter<'d> {
             self.close_block(0)?;
         }
         let Some(leaf) = self.levels.first_mut() else { return Ok(()) };
-        debug_assert!(self.footer.entries == 0 || leaf.last_key() < key, "keys ascend");
+        // What is merged was checked block by block, but only here do all keys pass in a row.
+        if self.footer.entries > 0 && leaf.last_key() >= key {
+            let problem = "keys that do not ascend in the tables that it is made of";
+            let above = format!("a key above {}", leaf.last_key().escape_ascii());
+            return Err(
+                Damage::new(&self.name, self.footer.entries, problem, above, key.escape_ascii()).into()
+            );
+        }
         leaf.add(key, value);
         if self.footer.entries == 0 {
             self.smallest_key = key.to_vec();
