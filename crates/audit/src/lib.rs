@@ -29,16 +29,35 @@ mod kind;
 mod run_status;
 pub mod body;
 mod event;
+mod codec;
+mod event_json;
+mod source_digest;
+mod names;
+mod key;
+mod rollup;
+mod filter;
+mod page_token;
+mod run_summary;
+mod query;
 
 pub use body::{
     Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged, ToolCall,
     Unparsed, Usage, WorkspaceAction, WorkspaceEvent,
 };
+pub use codec::{DecodeError, EncodeError, EventLeaf};
 pub use content::{Content, SourceLine, SourceRange};
 pub use digest::{Digest, ParseDigestError};
 pub use event::Event;
+pub use event_json::EventJsonError;
+pub use filter::{EventFilter, Order, PAGE_ITEMS_DEFAULT, RunFilter};
 pub use id::{EventId, ParseIdError, WriterInstance};
 pub use json::{InvalidJson, Json};
+pub use key::MalformedKey;
 pub use kind::Kind;
+pub use names::{NAME_BYTES_MAX, NameTooLong};
+pub use page_token::{PageToken, PageTokenError};
 pub use run_status::{RunStatus, UnknownRunStatus};
+pub use run_summary::RunSummary;
+pub use runledger_wal::{Leaf, LedgerId, Seq};
+pub use source_digest::SourceDigest;
 pub use time::{ParseTimestampError, Timestamp};

@@ -66,3 +66,6 @@ pub(crate) fn leaf_from_part_hashes(plain: &[u8; PLAIN_BYTES], hash_0: &[u8; 32]
     hasher.update(&LEAF_VERSION.to_le_bytes()).update(plain).update(hash_0).update(hash_1);
     Leaf::from_bytes(*hasher.finalize().as_bytes())
 }
+
+#[cfg(test)]
+mod tests;
