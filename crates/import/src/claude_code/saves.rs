@@ -1,0 +1,78 @@
+//! Remembers which lines each transcript file consisted of, once per content.
+
+use runledger_audit::{Body, Content, Custom, Event, Json, Timestamp};
+
+use super::session::Session;
+use crate::error::ImportError;
+use crate::save::{SaveBuilder, SaveData, SavePart, TYPE_NAME, covers, saves_of};
+use crate::sink::Sink;
+
+/// The saves of one file: one, or one per part of a very long one.
+#[derive(Debug, Default)]
+pub(crate) struct Saves {
+    parts: u64,
+    /// The source id of the first part.
+    first_part: Option<String>,
+}
+
+impl Saves {
+    /// Appends what `builder` lists, unless the ledger holds a save that covers it.
+    pub(crate) fn append(
+        &mut self,
+        builder: &mut SaveBuilder,
+        sink: &mut Sink<'_>,
+        session: &Session,
+        fallback: Timestamp,
+    ) -> Result<(), ImportError> {
+        let part = builder.finish(sink)?;
+        let source_id = format!("claude-code/saved/{}", part.hash);
+        let number = self.parts;
+        self.parts += 1;
+        let part_of = self.first_part.clone();
+        self.first_part.get_or_insert_with(|| source_id.clone());
+        if sink.find(Some(&session.id), &source_id)?.is_some() {
+            return Ok(());
+        }
+        sink.settle()?;
+        let mut covered = None;
+        for save in saves_of(sink.ledger(), &session.id)? {
+            let (stored, new) =
+                ((&save.items[..], save.data.ends_with_newline), (&part.items[..], part.ends_with_newline));
+            if covers(stored, new) {
+                return Ok(());
+            }
+            if covered.is_none() && covers(new, stored) {
+                covered = Some(save.event_id);
+            }
+        }
+        let event = Event {
+            timestamp: session.latest.unwrap_or(fallback),
+            session_id: Some(session.id.clone()),
+            action: Some(TYPE_NAME.to_owned()),
+            source_id: Some(source_id),
+            supersedes: covered,
+            ..Event::new(body(part, session, number, part_of))
+        };
+        sink.append(event)?;
+        Ok(())
+    }
+}
+
+fn body(part: SavePart, session: &Session, number: u64, part_of: Option<String>) -> Body {
+    let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    let data = SaveData {
+        lines: part.lines,
+        pieces: part.pieces,
+        ends_with_newline: part.ends_with_newline,
+        first_time: text(session.earliest),
+        last_time: text(session.latest),
+        part: number,
+        part_of,
+    };
+    let json = Json::from_value(&data).expect("texts, numbers and lists are always JSON");
+    Body::Custom(Custom {
+        type_name: TYPE_NAME.to_owned(),
+        data: Some(Content::Inline(json)),
+        ..Custom::default()
+    })
+}
