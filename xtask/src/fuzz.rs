@@ -3,6 +3,9 @@
 //! cargo-fuzz asks for sanitizers, which only a nightly compiler offers openly. `RUSTC_BOOTSTRAP` lets the pinned
 //! stable one do it, so that what is fuzzed is compiled by the compiler that ships it.
 
+use std::env;
+use std::path::Path;
+
 use anyhow::{Result, bail, ensure};
 
 use crate::repository::Repository;
@@ -11,8 +14,17 @@ use crate::step;
 /// Where cargo-fuzz is told to look, below the root.
 const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
 
-/// The most bytes that a target is fed with. Directories made from the input stay small, and runs fast.
-const INPUT_BYTES_MAX: u32 = 64 << 10;
+/// The most bytes that a target is fed with: a few dozen edits, or one event.
+const INPUT_BYTES_MAX: u32 = 4 << 10;
+
+/// An input that takes longer is a finding.
+const INPUT_SECONDS_MAX: u32 = 10;
+
+/// A single allocation above this is a finding: a length that was believed before it was checked.
+const ALLOCATION_MIB_MAX: u32 = 256;
+
+/// Where a system has a file system in memory: targets write a directory for each input.
+const MEMORY_DIRECTORY: &str = "/dev/shm";
 
 /// Runs `target`, or every target when there is none, for `seconds` each.
 pub(crate) fn run(repository: &Repository, target: Option<&str>, seconds: u32) -> Result<()> {
@@ -30,6 +42,11 @@ pub(crate) fn run(repository: &Repository, target: Option<&str>, seconds: u32) -
     for name in names.iter().filter(|name| target.is_none_or(|wanted| *name == wanted)) {
         let mut command = repository.cargo(["fuzz", "run", "--fuzz-dir", "fuzz", name, "--"]);
         command.arg(format!("-max_total_time={seconds}")).arg(format!("-max_len={INPUT_BYTES_MAX}"));
+        command.arg(format!("-timeout={INPUT_SECONDS_MAX}"));
+        command.arg(format!("-malloc_limit_mb={ALLOCATION_MIB_MAX}"));
+        if env::var_os("TMPDIR").is_none() && Path::new(MEMORY_DIRECTORY).is_dir() {
+            command.env("TMPDIR", MEMORY_DIRECTORY);
+        }
         step::run(&format!("fuzz {name}"), command.env("RUSTC_BOOTSTRAP", "1"))?;
     }
     Ok(())

@@ -88,6 +88,8 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// Whether a feature has to ask for it.
     pub(crate) optional: bool,
+    /// Nothing, `dev` or `build`.
+    pub(crate) kind: Option<String>,
 }
 
 /// One target of a package.

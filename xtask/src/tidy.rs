@@ -24,8 +24,9 @@ use crate::tidy::source_tree::SourceTree;
 /// Checks every rule, prints all findings, and fails when one of them is an error.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
     let tree = SourceTree::read(repository.root())?;
-    let mut findings = crate_arrows::check(&repository.metadata("Cargo.toml")?.packages);
-    findings.extend(lock_files::check(&tree, repository.root()));
+    let packages = repository.metadata("Cargo.toml")?.packages;
+    let mut findings = crate_arrows::check(&packages);
+    findings.extend(lock_files::check(&tree, repository.root(), &packages));
     let rules: [fn(&SourceTree) -> Vec<Finding>; 6] = [
         file_headers::check,
         file_names::check,

@@ -76,7 +76,7 @@ mod tests {
     use crate::repository::Dependency;
 
     fn package(name: &str, dependencies: &[&str]) -> Package {
-        let dependency = |name: &&str| Dependency { name: (*name).to_owned(), optional: false };
+        let dependency = |name: &&str| Dependency { name: (*name).to_owned(), optional: false, kind: None };
         Package {
             name: name.to_owned(),
             dependencies: dependencies.iter().map(dependency).collect(),
