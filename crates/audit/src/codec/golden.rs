@@ -56,19 +56,19 @@ fn full_event(body: Body) -> Event {
     Event {
         event_id: EventId::from_bytes([0x22; 16]),
         timestamp: Timestamp::from_nanoseconds(1_790_000_000_123_456_789),
-        workspace_id: text("/home/ada/engine"),
-        lane_id: text("main"),
-        session_id: text("session-7"),
-        run_id: text("run-7"),
+        workspace_id: Some(text("/home/ada/engine")),
+        lane_id: Some(text("main")),
+        session_id: Some(text("session-7")),
+        run_id: Some(text("run-7")),
         parent_event_id: Some(EventId::from_bytes([0x33; 16])),
-        correlation_id: text("ticket-42"),
-        agent_id: text("planner"),
-        actor: text("ada"),
-        action: text("ask"),
-        target: text("engine.rs"),
-        outcome: text("success"),
+        correlation_id: Some(text("ticket-42")),
+        agent_id: Some(text("planner")),
+        actor: Some(text("ada")),
+        action: Some(text("ask")),
+        target: Some(text("engine.rs")),
+        outcome: Some(text("success")),
         metadata: Some(json(r#"{"cwd":"/home/ada","depth":1.50}"#)),
-        source_id: text("notes/line/12"),
+        source_id: Some(text("notes/line/12")),
         supersedes: Some(EventId::from_bytes([0x44; 16])),
         writer_instance: Some(WriterInstance::from_bytes([0x55; 16])),
         source: Some(SourceLine { bytes: b"{\"said\":\"caf\xe9\"}".to_vec(), continues: true }),
@@ -81,76 +81,76 @@ fn body(kind: Kind) -> Body {
     let extra = vec![("priority".to_owned(), json("7")), ("tags".to_owned(), json(r#"["a","b"]"#))];
     match kind {
         Kind::RunStarted => Body::RunStarted(RunStarted {
-            goal: text("Find why the engine stalls"),
+            goal: Some(text("Find why the engine stalls")),
             status: Some(RunStatus::Running),
             started_at: Some(Timestamp::from_nanoseconds(-1)),
-            skill_id: text("debug"),
-            caller_id: text("cli"),
-            channel_id: text("terminal"),
-            parent_run_id: text("run-6"),
-            inputs: inline(r#"{"file":"engine.rs"}"#),
+            skill_id: Some(text("debug")),
+            caller_id: Some(text("cli")),
+            channel_id: Some(text("terminal")),
+            parent_run_id: Some(text("run-6")),
+            inputs: Some(inline(r#"{"file":"engine.rs"}"#)),
             extra,
         }),
         Kind::RunStatusChanged => Body::RunStatusChanged(RunStatusChanged {
             status: RunStatus::BudgetExceeded,
             ended_at: Some(Timestamp::from_nanoseconds(i64::MAX)),
-            reason: text("out of tokens"),
+            reason: Some(text("out of tokens")),
             extra,
         }),
         Kind::RunFinished => Body::RunFinished(RunFinished {
             status: RunStatus::Failed,
             ended_at: Some(Timestamp::from_nanoseconds(i64::MIN)),
-            output: inline("null"),
-            error: text("the engine stalled"),
+            output: Some(inline("null")),
+            error: Some(text("the engine stalled")),
             statistics: statistics(),
             extra,
         }),
         Kind::RunLog => Body::RunLog(RunLog {
             sequence: u64::MAX,
             event_type: "step".to_owned(),
-            payload: inline("[1,2,3]"),
+            payload: Some(inline("[1,2,3]")),
             extra,
         }),
         Kind::Message => Body::Message(Message {
             role: "assistant".to_owned(),
-            content: at(None, 8, 6),
-            model: text("model-1"),
-            message_id: text("msg_01"),
+            content: Some(at(None, 8, 6)),
+            model: Some(text("model-1")),
+            message_id: Some(text("msg_01")),
             usage: Some(usage()),
             extra,
         }),
         Kind::ToolCall => Body::ToolCall(ToolCall {
             tool_id: "grep".to_owned(),
-            tool_action: text("search"),
-            tool_call_id: text("toolu_0123456789"),
+            tool_action: Some(text("search")),
+            tool_call_id: Some(text("toolu_0123456789")),
             input_hash: Some(Digest::from_bytes([0xaa; 32])),
             output_hash: Some(Digest::from_bytes([0xbb; 32])),
             duration_ms: Some(1234),
-            input: inline(r#"{"pattern":"stall"}"#),
-            output: at(Some(EventId::from_bytes([0x66; 16])), 100, 2000),
+            input: Some(inline(r#"{"pattern":"stall"}"#)),
+            output: Some(at(Some(EventId::from_bytes([0x66; 16])), 100, 2000)),
             extra,
         }),
         Kind::ModelCall => Body::ModelCall(ModelCall {
             provider_id: "provider-1".to_owned(),
             model_id: "model-1".to_owned(),
-            message_id: text("msg_01"),
+            message_id: Some(text("msg_01")),
             usage: usage(),
             cost_usd: Some(0.0125),
-            stop_reason: text("end_turn"),
+            stop_reason: Some(text("end_turn")),
             extra,
         }),
         Kind::WorkspaceEvent => Body::WorkspaceEvent(WorkspaceEvent {
             event: WorkspaceAction::ApprovalResolved,
             payload_hash: Some(Digest::from_bytes([0xcc; 32])),
-            approval_id: text("approval-9"),
+            approval_id: Some(text("approval-9")),
             extra,
         }),
         Kind::Custom => Body::Custom(Custom {
             type_name: "weather".to_owned(),
-            data: inline(r#"{"sky":"\ud83c\udf24","degrees":1e2}"#),
+            data: Some(inline(r#"{"sky":"\ud83c\udf24","degrees":1e2}"#)),
             extra,
         }),
-        Kind::Unparsed => Body::Unparsed(Unparsed { reason: text("not JSON"), extra }),
+        Kind::Unparsed => Body::Unparsed(Unparsed { reason: Some(text("not JSON")), extra }),
     }
 }
 
@@ -177,20 +177,20 @@ fn usage() -> Usage {
     }
 }
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
+fn text(text: &str) -> String {
+    text.to_owned()
 }
 
 fn json(text: &str) -> Json {
     Json::parse(text).unwrap()
 }
 
-fn inline(text: &str) -> Option<Content> {
-    Some(Content::Inline(json(text)))
+fn inline(text: &str) -> Content {
+    Content::Inline(json(text))
 }
 
-fn at(event: Option<EventId>, offset: u32, length: u32) -> Option<Content> {
-    Some(Content::At(SourceRange { event, offset, length }))
+fn at(event: Option<EventId>, offset: u32, length: u32) -> Content {
+    Content::At(SourceRange { event, offset, length })
 }
 
 fn path(name: &str) -> PathBuf {
@@ -205,7 +205,11 @@ fn written(payload: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
 }
 
 fn payload_in(file: &str) -> Vec<u8> {
@@ -227,6 +231,21 @@ fn frozen_bytes_decode_to_the_event() {
         let golden = fs::read_to_string(path(&name)).unwrap();
         assert_eq!(decode(&payload_in(&golden)).unwrap(), event, "{name}");
     }
+}
+
+#[test]
+fn the_event_on_the_format_page_is_the_smallest_one() {
+    let page = include_str!("../../../../FORMAT.md");
+    let (_, rest) = page.split_once("```event\n").unwrap();
+    let (dump, _) = rest.split_once("```").unwrap();
+    let mut payload = Vec::new();
+    for line in dump.lines() {
+        let (offset, bytes) = line.split_once("  ").unwrap();
+        assert_eq!(usize::from_str_radix(offset, 16).unwrap(), payload.len());
+        payload.extend(bytes.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap()));
+    }
+    assert_eq!(payload, encode(&smallest_event(), SALT).unwrap());
+    assert!(page.contains(&hex(&EventLeaf.leaf(&payload).to_bytes())));
 }
 
 #[test]
