@@ -294,12 +294,17 @@ fn the_content_digest_leaves_out_which_event_it_is_and_who_wrote_it() {
 }
 
 #[test]
-fn a_retry_by_another_writer_has_the_same_content_and_any_other_change_is_a_conflict() {
+fn a_retry_by_another_writer_has_the_same_digest_and_any_other_change_is_a_conflict() {
     let event = custom();
     let retried = Event { writer_instance: Some(WriterInstance::from_bytes([8; 16])), ..event.clone() };
-    assert!(same_content(&event, &retried));
-    assert!(!same_content(&event, &Event { supersedes: Some(event.event_id), ..event.clone() }));
-    assert!(!same_content(&event, &Event { outcome: Some("failure".to_owned()), ..event.clone() }));
+    assert_eq!(retry_digest(&event), retry_digest(&retried));
+    for changed in [
+        Event { event_id: EventId::from_bytes([9; 16]), ..event.clone() },
+        Event { supersedes: Some(event.event_id), ..event.clone() },
+        Event { outcome: Some("failure".to_owned()), ..event.clone() },
+    ] {
+        assert_ne!(retry_digest(&event), retry_digest(&changed));
+    }
 }
 
 /// Identities as long as those of imported transcripts.
