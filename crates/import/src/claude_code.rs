@@ -13,6 +13,8 @@ mod records;
 mod runs;
 mod saves;
 mod session;
+#[cfg(test)]
+mod tests;
 mod tool_calls;
 
 use runledger_audit::{

@@ -51,6 +51,8 @@ mod sink;
 mod source_file;
 mod swe_agent;
 mod tau_bench;
+#[cfg(test)]
+mod testing;
 mod transcript;
 
 pub use error::{ImportError, TranscriptError};

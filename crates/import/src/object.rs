@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 /// The longest name of a run, session, agent, tool or model that is taken over. The ledger refuses events with longer
 /// names than four times this; a run may be named by two of these.
-const NAME_BYTES_MAX: usize = 1024;
+pub(crate) const NAME_BYTES_MAX: usize = 1024;
 
 /// The fields of an object, in the order of the text.
 #[derive(Debug, Default)]

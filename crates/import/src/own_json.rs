@@ -4,6 +4,9 @@
 //! by its source id, or by the content of its line. What is no event, and what contradicts a stored one, is kept as it
 //! is.
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error as _;
 
 use runledger_audit::{AppendError, Body, Event, SourceDigest, SourceLine, Unparsed};

@@ -3,6 +3,9 @@
 //! Each file is a run, each step an answer of the model and the use of a tool. There are no times in it: the file's
 //! stands for all of them, and the order is that of the log.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read};
 
 use runledger_audit::{
@@ -14,7 +17,7 @@ use crate::document::{DOCUMENT_BYTES_MAX, DocumentName, DocumentRun, keep_unread
 use crate::error::{FileError, ImportError};
 use crate::goal::goal;
 use crate::hash::{sha256, sha256_prefix};
-use crate::object::{Object, list, text};
+use crate::object::{NAME_BYTES_MAX, Object, list, text};
 use crate::sink::Sink;
 use crate::source_file::SourceFile;
 
@@ -141,7 +144,7 @@ fn tool_call(run: &mut DocumentRun<'_, '_, '_>, index: usize, step: &Object<'_>)
     let action = step.text("action").unwrap_or_default();
     let hash = |value: &RawValue| sha256(value.get().as_bytes());
     let call = ToolCall {
-        tool_id: action.split_whitespace().next().unwrap_or("unknown").to_owned(),
+        tool_id: command_of(&action).to_owned(),
         input_hash: input.map(hash),
         output_hash: output.map(hash),
         duration_ms: step.number("execution_time").and_then(milliseconds),
@@ -152,6 +155,11 @@ fn tool_call(run: &mut DocumentRun<'_, '_, '_>, index: usize, step: &Object<'_>)
     run.append(&format!("tool/{index}"), Body::ToolCall(call), |event| {
         event.actor = Some("assistant".to_owned());
     })
+}
+
+/// The word that an action begins with, if it can be a name.
+fn command_of(action: &str) -> &str {
+    action.split_whitespace().next().filter(|word| word.len() <= NAME_BYTES_MAX).unwrap_or("unknown")
 }
 
 fn milliseconds(seconds: f64) -> Option<u64> {

@@ -5,6 +5,8 @@
 //! log. There is no usage either: an answer is a model call without tokens.
 
 mod elements;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
