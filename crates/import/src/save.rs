@@ -15,7 +15,7 @@ use runledger_audit::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::builder::{SaveBuilder, SavePart};
-pub(crate) use self::cover::covers;
+pub(crate) use self::cover::{Cover, Listed, begins_in, covers};
 
 /// The type, and the action, of the events that list a file's lines.
 pub(crate) const TYPE_NAME: &str = "transcript_saved";
@@ -88,6 +88,10 @@ pub(crate) enum Item {
 }
 
 impl Save {
+    pub(crate) fn listed(&self) -> Listed<'_> {
+        (&self.items, self.data.ends_with_newline)
+    }
+
     /// Orders saves as the transcript gives them back: by the time of their first record.
     pub(crate) fn order(&self) -> (Timestamp, &str, u64, Seq) {
         let first_time = self.data.first_time.as_deref().and_then(|time| time.parse().ok());

@@ -10,7 +10,7 @@ use std::io::Write;
 use runledger_audit::{EventFilter, Ledger, QueryError, Seq, StoredEvent};
 
 use crate::error::TranscriptError;
-use crate::save::{Item, Save, covers, saves_of};
+use crate::save::{Item, Save, begins_in, covers, saves_of};
 use seq_set::SeqSet;
 
 mod seq_set;
@@ -25,7 +25,8 @@ mod seq_set;
 /// There is no such run, or nothing of it was imported; the ledger can't be read; `output` can't be written.
 pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<(), TranscriptError> {
     let session = ledger.run(run)?.and_then(|summary| summary.session_id).unwrap_or_else(|| run.to_owned());
-    let saves = uncovered(saves_of(ledger, &session)?);
+    let mut covered = SeqSet::default();
+    let saves = uncovered(ledger, saves_of(ledger, &session)?, &mut covered)?;
     let mut writer = Writer { ledger, output, given: SeqSet::default(), at_line_start: true };
     let mut identity = None;
     let mut given_now = SeqSet::default();
@@ -38,6 +39,7 @@ pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<
         writer.save(save, &mut given_now)?;
     }
     writer.given.add_all(&given_now);
+    writer.given.add_all(&covered);
     let rest = lines_of_no_save(ledger, &session, &writer.given)?;
     if saves.is_empty() && rest.is_empty() {
         return Err(TranscriptError::NotFound { run: run.to_owned() });
@@ -49,27 +51,35 @@ pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<
     writer.output.flush().map_err(TranscriptError::Write)
 }
 
-/// The saves that say something which no other one says, in the order in which they are given back.
-fn uncovered(mut saves: Vec<Save>) -> Vec<Save> {
+/// The saves that say something which no other one says, in the order in which they are given back. The lines of the
+/// others are noted in `covered`: one of them may be torn, and so in none that is given back.
+fn uncovered(ledger: &Ledger, mut saves: Vec<Save>, covered: &mut SeqSet) -> Result<Vec<Save>, QueryError> {
     saves.sort_by(|a, b| a.order().cmp(&b.order()));
-    let listed = |save: &Save| (save.items.clone(), save.data.ends_with_newline);
     let mut kept: Vec<Save> = Vec::new();
     for save in saves {
-        let (items, ends) = listed(&save);
-        let is_covered = |other: &Save| {
-            other.identity != save.identity
-                && covers((&other.items, other.data.ends_with_newline), (&items, ends))
+        let covers = |whole: &Save, part: &Save| -> Result<bool, QueryError> {
+            // Parts of one file may well say the same.
+            let is_same_file = whole.identity == part.identity;
+            Ok(!is_same_file && covers(whole.listed(), part.listed(), begins_in(ledger))?.is_some())
         };
-        if kept.iter().any(is_covered) {
-            continue;
+        let mut others = Vec::with_capacity(kept.len() + 1);
+        let mut is_covered = false;
+        for other in kept {
+            if covers(&save, &other)? {
+                covered.add_lines(&other.items);
+            } else {
+                is_covered |= covers(&other, &save)?;
+                others.push(other);
+            }
         }
-        kept.retain(|other| {
-            other.identity == save.identity
-                || !covers((&items, ends), (&other.items, other.data.ends_with_newline))
-        });
-        kept.push(save);
+        if is_covered {
+            covered.add_lines(&save.items);
+        } else {
+            others.push(save);
+        }
+        kept = others;
     }
-    kept
+    Ok(kept)
 }
 
 /// The lines of the session that are not in `given`, in the order of the log.

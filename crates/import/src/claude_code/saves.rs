@@ -4,7 +4,7 @@ use runledger_audit::{Body, Content, Custom, Event, Json, Timestamp};
 
 use super::session::Session;
 use crate::error::ImportError;
-use crate::save::{SaveBuilder, SaveData, SavePart, TYPE_NAME, covers, saves_of};
+use crate::save::{Cover, SaveBuilder, SaveData, SavePart, TYPE_NAME, begins_in, covers, saves_of};
 use crate::sink::Sink;
 
 /// The saves of one file: one, or one per part of a very long one.
@@ -36,13 +36,12 @@ impl Saves {
         sink.settle()?;
         let mut covered = None;
         for save in saves_of(sink.ledger(), &session.id)? {
-            let (stored, new) =
-                ((&save.items[..], save.data.ends_with_newline), (&part.items[..], part.ends_with_newline));
-            if covers(stored, new) {
-                return Ok(());
+            if let Some(cover) = covers(save.listed(), part.listed(), begins_in(sink.ledger()))? {
+                return complete(sink, session, cover);
             }
-            if covered.is_none() && covers(new, stored) {
-                covered = Some(save.event_id);
+            if let Some(cover) = covers(part.listed(), save.listed(), begins_in(sink.ledger()))? {
+                complete(sink, session, cover)?;
+                covered.get_or_insert(save.event_id);
             }
         }
         let event = Event {
@@ -56,6 +55,35 @@ impl Saves {
         sink.append(event)?;
         Ok(())
     }
+}
+
+/// Takes a torn line that is there whole out of what queries answer: a small event supersedes the one that holds it.
+/// It belongs to no run, so that a run's figures are those of the whole lines alone.
+fn complete(sink: &mut Sink<'_>, session: &Session, cover: Cover) -> Result<(), ImportError> {
+    let Cover::ButTorn { torn, completed } = cover else { return Ok(()) };
+    let ledger = sink.ledger();
+    let (Some(torn), Some(completed)) = (ledger.event_at(torn)?, ledger.event_at(completed)?) else {
+        return Ok(());
+    };
+    let source_id = format!("claude-code/completed/{}", torn.event.event_id);
+    if sink.find(Some(&session.id), &source_id)?.is_some() {
+        return Ok(());
+    }
+    let data = serde_json::json!({ "completedBy": completed.event.event_id.to_string() });
+    let data = Json::from_value(&data).expect("a map of texts is always JSON");
+    let type_name = "claude-code/line_completed".to_owned();
+    sink.append(Event {
+        timestamp: torn.event.timestamp,
+        session_id: Some(session.id.clone()),
+        source_id: Some(source_id),
+        supersedes: Some(torn.event.event_id),
+        ..Event::new(Body::Custom(Custom {
+            type_name,
+            data: Some(Content::Inline(data)),
+            ..Custom::default()
+        }))
+    })?;
+    Ok(())
 }
 
 fn body(part: SavePart, session: &Session, number: u64, part_of: Option<String>) -> Body {

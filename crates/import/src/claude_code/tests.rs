@@ -379,6 +379,32 @@ fn every_save_of_a_file_that_is_cut_anywhere_comes_back() {
 }
 
 #[test]
+fn a_line_torn_in_an_early_save_is_made_good_by_a_later_one() {
+    let whole = session()[..5].join("\n") + "\n";
+    let alone = Archive::new();
+    alone.import(&whole);
+    let last_line = session()[..4].join("\n").len() + 1;
+    for cut in (last_line + 1..whole.len() - 1).step_by(37) {
+        let early = &whole[..cut];
+        for late_first in [false, true] {
+            let archive = Archive::new();
+            let saves = if late_first { [&whole, early] } else { [early, &whole] };
+            for save in saves {
+                archive.import(save);
+            }
+            assert_eq!(
+                archive.transcript("s"),
+                whole.as_bytes(),
+                "cut at {cut}, the later one first: {late_first}"
+            );
+            assert_eq!(archive.runs(), alone.runs(), "cut at {cut}, the later one first: {late_first}");
+            assert_eq!(archive.events(&[Kind::Unparsed]), []);
+            assert_eq!(archive.import(early).appended + archive.import(&whole).appended, 0);
+        }
+    }
+}
+
+#[test]
 fn an_import_killed_anywhere_is_completed_by_the_next() {
     let mut lines = session();
     lines.insert(3, format!("{}{}", asked("u8", 3, "wait"), asked("u9", 3, "go on")));

@@ -2,7 +2,7 @@
 
 use runledger_audit::Seq;
 
-use super::{Item, Piece, SAVE_PART_LINES_MAX};
+use super::{Item, Listed, Piece, SAVE_PART_LINES_MAX};
 use crate::error::ImportError;
 use crate::hash::RunningHash;
 use crate::sink::{Known, Sink};
@@ -35,6 +35,12 @@ pub(crate) struct SavePart {
     pub(crate) ends_with_newline: bool,
     /// SHA-256 of the listed bytes.
     pub(crate) hash: String,
+}
+
+impl SavePart {
+    pub(crate) fn listed(&self) -> Listed<'_> {
+        (&self.items, self.ends_with_newline)
+    }
 }
 
 impl SaveBuilder {

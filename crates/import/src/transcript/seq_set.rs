@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use runledger_audit::Seq;
 
+use crate::save::Item;
+
 /// Ranges that neither overlap nor touch, by their start; the end is not included.
 #[derive(Debug, Default)]
 pub(super) struct SeqSet {
@@ -22,6 +24,14 @@ impl SeqSet {
     pub(super) fn add_all(&mut self, other: &Self) {
         for (start, end) in &other.ranges {
             self.add_range(*start, *end);
+        }
+    }
+
+    pub(super) fn add_lines(&mut self, items: &[Item]) {
+        for item in items {
+            if let Item::Line(seq) = item {
+                self.add(*seq);
+            }
         }
     }
 
