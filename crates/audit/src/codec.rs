@@ -30,7 +30,6 @@ mod tests;
 
 pub use error::{DecodeError, EncodeError};
 pub(crate) use identity::content_digest;
-#[allow(unused_imports, reason = "the append path compares content digests so far")]
 pub(crate) use identity::retry_digest;
 pub use leaf::EventLeaf;
 

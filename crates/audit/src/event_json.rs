@@ -14,6 +14,7 @@ mod error;
 mod fields;
 mod known_fields;
 mod object_writer;
+mod run_summary;
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,8 @@ impl Event {
     /// Reads an event from its JSON, one object.
     ///
     /// Only `kind` is required, and within a body what has no natural empty value (a run's new status, a log entry's
-    /// number). An absent `eventId` and `timestamp` are made, a `seq` is ignored. An unknown `kind` becomes a custom
+    /// number). An absent `eventId` is made, an absent `timestamp` taken from a version 7 id, else from the clock; a
+    /// `seq` is ignored. An unknown `kind` becomes a custom
     /// event of that type which carries all that was given.
     ///
     /// ```
@@ -51,8 +53,10 @@ impl Event {
         fields.take("seq");
         let kind = fields.text("kind")?;
         let kind = fields.require("kind", kind, "the kind of the event")?;
-        let event_id = fields.parsed("eventId", "a UUID")?.unwrap_or_else(EventId::new);
-        let timestamp = fields.parsed("timestamp", "an RFC 3339 time")?.unwrap_or_else(Timestamp::now);
+        let given_id: Option<EventId> = fields.parsed("eventId", "a UUID")?;
+        let event_id = given_id.unwrap_or_else(EventId::new);
+        let timestamp = fields.parsed("timestamp", "an RFC 3339 time")?;
+        let timestamp = timestamp.or_else(|| given_id?.time()).unwrap_or_else(Timestamp::now);
         let mut event = Self {
             event_id,
             timestamp,

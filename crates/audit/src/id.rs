@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::Timestamp;
+
 /// The identity of an event, unique in its ledger. An append with an id that is already stored is a no-op if the
 /// content is the same and a conflict if it is not.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,3 +73,32 @@ macro_rules! uuid_newtype {
 
 uuid_newtype!(EventId);
 uuid_newtype!(WriterInstance);
+
+impl EventId {
+    /// When a version 7 id was made, to the millisecond; nothing for ids of other versions.
+    ///
+    /// An event that comes with such an id and without a time is given this one, so that sending it again means the
+    /// same event.
+    #[must_use]
+    pub fn time(self) -> Option<Timestamp> {
+        if self.0.get_version_num() != 7 {
+            return None;
+        }
+        let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+        let nanoseconds = seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds.into())?;
+        i64::try_from(nanoseconds).ok().map(Timestamp::from_nanoseconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_version_7_id_has_a_time() {
+        let known: EventId = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f".parse().unwrap(); // RFC 9562, appendix A.6
+        assert_eq!(known.time(), Some("2022-02-22T19:22:22Z".parse().unwrap()));
+        let random: EventId = "919108f7-52d1-4320-9bac-f847db4148a8".parse().unwrap();
+        assert_eq!(random.time(), None);
+    }
+}

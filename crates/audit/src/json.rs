@@ -25,13 +25,16 @@ impl Json {
     /// Keeps a value that a parser has already checked.
     #[must_use]
     pub fn from_raw(value: &RawValue) -> Self {
-        let text = value.get();
-        if text.contains(['\n', '\r']) { Self(without_white_space(text).into()) } else { Self(text.into()) }
+        Self::on_one_line(value.get().to_owned())
     }
 
     /// Writes `value` as JSON.
     pub fn from_value<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, InvalidJson> {
-        Ok(Self(serde_json::to_string(value)?.into()))
+        Ok(Self::on_one_line(serde_json::to_string(value)?))
+    }
+
+    fn on_one_line(text: String) -> Self {
+        Self(if text.contains(['\n', '\r']) { without_white_space(&text).into() } else { text.into() })
     }
 
     /// The text of the value.
@@ -90,6 +93,12 @@ mod tests {
     fn several_lines_become_one_and_strings_keep_their_white_space() {
         let text = "{\n  \"a b\": [1,\r\n\t2],\n  \"c\": \"x \\\" \\\\\", \"d\" : \"\\n \"\n}";
         assert_eq!(Json::parse(text).unwrap().as_str(), r#"{"a b":[1,2],"c":"x \" \\","d":"\n "}"#);
+    }
+
+    #[test]
+    fn a_carried_value_with_line_breaks_becomes_one_line() {
+        let value: Box<RawValue> = serde_json::from_str("[1,\n2]").unwrap();
+        assert_eq!(Json::from_value(&value).unwrap().as_str(), "[1,2]");
     }
 
     #[test]

@@ -39,6 +39,11 @@ mod filter;
 mod page_token;
 mod run_summary;
 mod query;
+mod error;
+mod checkpoint;
+mod indexer;
+mod ledger;
+mod maintenance;
 
 pub use body::{
     Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged, ToolCall,
@@ -47,6 +52,9 @@ pub use body::{
 pub use codec::{DecodeError, EncodeError, EventLeaf};
 pub use content::{Content, SourceLine, SourceRange};
 pub use digest::{Digest, ParseDigestError};
+pub use error::{
+    AppendError, CloseError, ErrorClass, IndexError, MaintenanceError, OpenError, QueryError,
+};
 pub use event::Event;
 pub use event_json::EventJsonError;
 pub use filter::{EventFilter, Order, PAGE_ITEMS_DEFAULT, RunFilter};
@@ -54,10 +62,15 @@ pub use id::{EventId, ParseIdError, WriterInstance};
 pub use json::{InvalidJson, Json};
 pub use key::MalformedKey;
 pub use kind::Kind;
+pub use ledger::{
+    IndexState, Ledger, LedgerOptions, LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt, SourceEntry,
+    StoredEvent, Submitted, Tail,
+};
+pub use maintenance::{rebuild_index, recover, verify};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
 pub use page_token::{PageToken, PageTokenError};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
-pub use runledger_wal::{Leaf, LedgerId, Seq};
+pub use runledger_wal::{Damage, Durability, Leaf, LedgerId, RecoverReport, Seq, VerifyReport};
 pub use source_digest::SourceDigest;
 pub use time::{ParseTimestampError, Timestamp};

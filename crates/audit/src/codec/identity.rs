@@ -29,7 +29,6 @@ pub(crate) fn content_digest(event: &Event) -> [u8; CONTENT_DIGEST_BYTES] {
 /// A hash of all of `event` but the process that wrote it: an append with an id that is already stored is a retry if
 /// it has the same one, and a conflict if it has another. Unlike the content digest it tells an event that replaces
 /// another from one that does not.
-#[allow(dead_code, reason = "the append path compares content digests so far")]
 pub(crate) fn retry_digest(event: &Event) -> [u8; CONTENT_DIGEST_BYTES] {
     digest(RETRY_CONTEXT, &Event { writer_instance: None, ..event.clone() })
 }

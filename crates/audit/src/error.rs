@@ -1,0 +1,326 @@
+//! What can go wrong, one type per operation, and what that means for a caller.
+
+use std::io;
+use std::path::PathBuf;
+
+use runledger_ingest as ingest;
+use runledger_store as store;
+use runledger_wal::{self as wal, Seq};
+
+use crate::key::MalformedKey;
+use crate::names::NameTooLong;
+use crate::query::positions::StreamError;
+use crate::{DecodeError, EncodeError, EventId, PageTokenError};
+
+/// What an error means for whoever asked. The program's exit codes follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorClass {
+    /// The call can't be answered as it is: no ledger there, a newer version, a conflict, a value out of bounds.
+    Refused,
+    /// Acknowledged data is damaged.
+    Damage,
+    /// The file system failed: an I/O error, a full disk.
+    Storage,
+    /// Another process holds the ledger for writing.
+    Held,
+}
+
+/// Why a ledger could not be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no ledger.
+    #[error("no ledger at {}{}", path.display(), if *exists { ": it holds something else" } else { "" })]
+    NotALedger {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Whether there is anything at all.
+        exists: bool,
+    },
+    /// The folder can't be looked at.
+    #[error("cannot look at {}", path.display())]
+    Directory {
+        /// The folder.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// The log can't be opened.
+    #[error("cannot open the log")]
+    Log(#[from] wal::OpenError),
+    /// The index can be neither opened nor built.
+    #[error("cannot open or build the index")]
+    Index(#[from] IndexError),
+    /// The runs of a dead writer could not be marked as interrupted.
+    #[error("cannot mark the runs of a dead writer as interrupted")]
+    MarkInterrupted(#[from] AppendError),
+    /// A question that opening asks could not be answered.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+impl OpenError {
+    /// What the error means.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::NotALedger { .. } => ErrorClass::Refused,
+            Self::Directory { .. } => ErrorClass::Storage,
+            Self::Log(error) => class_of_log_open(error),
+            Self::Index(error) => error.class(),
+            Self::MarkInterrupted(error) => error.class(),
+            Self::Query(error) => error.class(),
+        }
+    }
+}
+
+/// Why the index can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// It can't be opened.
+    #[error("cannot open the index")]
+    Open(#[from] store::OpenError),
+    /// It can't be read.
+    #[error("cannot read the index")]
+    Read(#[from] store::ReadError),
+    /// It can't be written.
+    #[error("cannot write the index")]
+    Write(#[from] store::WriteError),
+    /// The log that it is built from can't be read.
+    #[error("cannot read the log")]
+    Log(#[from] wal::ReadError),
+    /// It holds what this version did not write.
+    #[error(transparent)]
+    Malformed(#[from] MalformedKey),
+    /// Building it failed.
+    #[error("cannot build the index")]
+    Build(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A temporary index could not be made or cleared away.
+    #[error("cannot {operation} {}", path.display())]
+    Temporary {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+}
+
+impl IndexError {
+    /// What the error means. Trouble with the index itself is never damage to the ledger: it is derived.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Log(error) => class_of_log_read(error),
+            Self::Build(error) => match error.downcast_ref::<Self>() {
+                Some(error) => error.class(),
+                None => error.downcast_ref::<wal::ReadError>().map_or(ErrorClass::Storage, class_of_log_read),
+            },
+            _ => ErrorClass::Storage,
+        }
+    }
+}
+
+/// Why an event was not appended, or is not known to be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The ledger was opened for reading.
+    #[error("the ledger is open for reading only")]
+    ReadOnly,
+    /// The event can't be stored as it is.
+    #[error("cannot encode the event")]
+    Encode(#[from] EncodeError),
+    /// A name in the event is too long to be found by.
+    #[error(transparent)]
+    Name(#[from] NameTooLong),
+    /// The id is already stored with other content.
+    #[error("event {event_id} is already stored as record {seq}, with other content")]
+    Conflict {
+        /// The id.
+        event_id: EventId,
+        /// Where it is stored.
+        seq: Seq,
+    },
+    /// Whether the id was stored before could not be found out.
+    #[error("cannot find out whether the event is stored")]
+    Lookup(#[from] QueryError),
+    /// The log could not take it. Ask the inner error whether it may be stored all the same.
+    #[error("cannot append to the log")]
+    Log(#[from] wal::AppendError),
+}
+
+impl AppendError {
+    /// What the error means.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Lookup(error) => error.class(),
+            Self::Log(wal::AppendError::TooLarge { .. } | wal::AppendError::BatchTooLarge { .. })
+            | Self::ReadOnly
+            | Self::Encode(_)
+            | Self::Name(_)
+            | Self::Conflict { .. } => ErrorClass::Refused,
+            Self::Log(_) => ErrorClass::Storage,
+        }
+    }
+
+    /// Whether the event may be stored in spite of the error.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Log(error) if error.is_outcome_unknown())
+    }
+}
+
+/// Why a question could not be answered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The log can't be read.
+    #[error("cannot read the log")]
+    Log(#[from] wal::ReadError),
+    /// The index can't be used.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The index did not follow the log in time.
+    #[error("the index is behind the log")]
+    Behind(#[from] ingest::WaitError),
+    /// The record is no event that this version can read.
+    #[error("record {seq} is no event that this program can read")]
+    Undecodable {
+        /// Its number.
+        seq: Seq,
+        /// Why not.
+        source: DecodeError,
+    },
+    /// The index names a record that the log does not have.
+    #[error("the index names record {seq}, which the log does not have: rebuild the index")]
+    IndexAhead {
+        /// The record.
+        seq: Seq,
+    },
+    /// The page token does not fit the question.
+    #[error(transparent)]
+    Page(#[from] PageTokenError),
+}
+
+impl QueryError {
+    /// What the error means.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Log(error) => class_of_log_read(error),
+            Self::Index(error) => error.class(),
+            Self::Behind(_) | Self::IndexAhead { .. } => ErrorClass::Storage,
+            Self::Undecodable { source, .. } => match source {
+                DecodeError::Damaged { .. } => ErrorClass::Damage,
+                DecodeError::NewerSchema { .. } | DecodeError::UnknownKind { .. } => ErrorClass::Refused,
+            },
+            Self::Page(_) => ErrorClass::Refused,
+        }
+    }
+}
+
+impl From<store::ReadError> for QueryError {
+    fn from(error: store::ReadError) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+impl From<MalformedKey> for QueryError {
+    fn from(error: MalformedKey) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+impl From<StreamError> for QueryError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Store(error) => error.into(),
+            StreamError::Malformed(error) => error.into(),
+        }
+    }
+}
+
+/// Why a ledger was not closed in good order. What was acknowledged is safe all the same.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The log could not be made durable to its end, or not be marked as closed.
+    #[error("cannot close the log")]
+    Log(#[from] wal::CloseError),
+    /// The index could not be written out; the next opening replays the log instead.
+    #[error("cannot write out the index")]
+    Index(#[from] IndexError),
+}
+
+impl CloseError {
+    /// What the error means.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        ErrorClass::Storage
+    }
+}
+
+/// Why a ledger could not be verified, repaired or indexed anew.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaintenanceError {
+    /// There is no ledger, or it can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log can't be verified.
+    #[error("cannot verify the log")]
+    Verify(#[from] wal::VerifyError),
+    /// The log can't be repaired.
+    #[error("cannot repair the log")]
+    Recover(#[from] wal::RecoverError),
+    /// The index can't be built.
+    #[error("cannot rebuild the index")]
+    Index(#[from] IndexError),
+    /// The ledger could not be closed in good order.
+    #[error(transparent)]
+    Close(#[from] CloseError),
+}
+
+impl MaintenanceError {
+    /// What the error means.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Open(error) => error.class(),
+            Self::Verify(error) => class_of_verify(error),
+            Self::Recover(wal::RecoverError::Open(error)) => class_of_log_open(error),
+            Self::Recover(wal::RecoverError::Verify(error)) => class_of_verify(error),
+            Self::Recover(_) | Self::Close(_) => ErrorClass::Storage,
+            Self::Index(error) => error.class(),
+        }
+    }
+}
+
+fn class_of_log_open(error: &wal::OpenError) -> ErrorClass {
+    match error {
+        wal::OpenError::Locked { .. } => ErrorClass::Held,
+        wal::OpenError::Damaged(_) => ErrorClass::Damage,
+        wal::OpenError::Storage(_) => ErrorClass::Storage,
+        _ => ErrorClass::Refused,
+    }
+}
+
+fn class_of_log_read(error: &wal::ReadError) -> ErrorClass {
+    match error {
+        wal::ReadError::Damaged(_) => ErrorClass::Damage,
+        wal::ReadError::NewerVersion { .. } => ErrorClass::Refused,
+        _ => ErrorClass::Storage,
+    }
+}
+
+fn class_of_verify(error: &wal::VerifyError) -> ErrorClass {
+    match error {
+        wal::VerifyError::Storage(_) => ErrorClass::Storage,
+        _ => ErrorClass::Refused,
+    }
+}

@@ -1,0 +1,228 @@
+//! What to ask for: filters over events and over runs.
+
+use crate::key::stream::{Dimension, StreamPrefix};
+use crate::{Kind, PageToken, RunStatus, Timestamp};
+
+/// How many items a page holds unless told otherwise.
+pub const PAGE_ITEMS_DEFAULT: usize = 100;
+
+/// Which way answers are ordered: by time, and by `Seq` where times tie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// Which events to answer with. Every field that is set must hold; [`EventFilter::default`] asks for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Events of this workspace.
+    pub workspace: Option<String>,
+    /// Events of this lane.
+    pub lane: Option<String>,
+    /// Events of this session.
+    pub session: Option<String>,
+    /// Events of this run.
+    pub run: Option<String>,
+    /// Events of this agent.
+    pub agent: Option<String>,
+    /// Events of this actor.
+    pub actor: Option<String>,
+    /// Events of any of these kinds; of all kinds when empty.
+    pub kinds: Vec<Kind>,
+    /// Uses of this tool.
+    pub tool: Option<String>,
+    /// Answers of this model.
+    pub model: Option<String>,
+    /// Events with this action.
+    pub action: Option<String>,
+    /// Events with this outcome.
+    pub outcome: Option<String>,
+    /// Events of this correlation.
+    pub correlation: Option<String>,
+    /// Events at this time or later.
+    pub from: Option<Timestamp>,
+    /// Events before this time.
+    pub to: Option<Timestamp>,
+    /// Oldest or newest first.
+    pub order: Order,
+    /// How many events to answer with at most.
+    pub limit: usize,
+    /// Where an earlier answer to the same filter ended.
+    pub page: Option<PageToken>,
+}
+
+impl Default for EventFilter {
+    fn default() -> Self {
+        Self {
+            workspace: None,
+            lane: None,
+            session: None,
+            run: None,
+            agent: None,
+            actor: None,
+            kinds: Vec::new(),
+            tool: None,
+            model: None,
+            action: None,
+            outcome: None,
+            correlation: None,
+            from: None,
+            to: None,
+            order: Order::Ascending,
+            limit: PAGE_ITEMS_DEFAULT,
+            page: None,
+        }
+    }
+}
+
+impl EventFilter {
+    /// The streams that an event must all be in; a stream is the union of its prefixes. Never empty.
+    pub(crate) fn streams(&self) -> Vec<Vec<StreamPrefix>> {
+        let mut streams: Vec<Vec<StreamPrefix>> = self
+            .values()
+            .into_iter()
+            .filter_map(|(dimension, value)| Some(vec![StreamPrefix::dimension(dimension, value?)]))
+            .collect();
+        if !self.kinds.is_empty() {
+            let mut kinds = self.kinds.clone();
+            kinds.sort_unstable();
+            kinds.dedup();
+            streams.push(
+                kinds.iter().map(|kind| StreamPrefix::dimension(Dimension::Kind, kind.as_str())).collect(),
+            );
+        }
+        if streams.is_empty() {
+            streams.push(vec![StreamPrefix::time()]);
+        }
+        streams
+    }
+
+    fn values(&self) -> [(Dimension, Option<&str>); 11] {
+        [
+            (Dimension::Workspace, self.workspace.as_deref()),
+            (Dimension::Lane, self.lane.as_deref()),
+            (Dimension::Session, self.session.as_deref()),
+            (Dimension::Run, self.run.as_deref()),
+            (Dimension::Agent, self.agent.as_deref()),
+            (Dimension::Actor, self.actor.as_deref()),
+            (Dimension::Tool, self.tool.as_deref()),
+            (Dimension::Model, self.model.as_deref()),
+            (Dimension::Action, self.action.as_deref()),
+            (Dimension::Outcome, self.outcome.as_deref()),
+            (Dimension::Correlation, self.correlation.as_deref()),
+        ]
+    }
+
+    /// Tells filters apart in page tokens: everything that decides which events match and in which order.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = blake3::Hasher::new_derive_key("Runledger 2026 event filter");
+        let mut add = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        };
+        for (dimension, value) in self.values() {
+            if let Some(value) = value {
+                add(&[dimension as u8]);
+                add(value.as_bytes());
+            }
+        }
+        let mut kinds: Vec<u16> = self.kinds.iter().map(|kind| kind.code()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.iter().for_each(|code| add(&code.to_le_bytes()));
+        for bound in [self.from, self.to] {
+            add(&bound.map_or_else(Vec::new, |time| time.as_nanoseconds().to_le_bytes().to_vec()));
+        }
+        add(&[u8::from(self.order == Order::Descending)]);
+        let mut fingerprint = [0; 8];
+        hasher.finalize_xof().fill(&mut fingerprint);
+        u64::from_le_bytes(fingerprint)
+    }
+}
+
+/// Which runs to answer with. Every field that is set must hold; [`RunFilter::default`] asks for all but dry runs,
+/// newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Runs in any of these states; in all states when empty.
+    pub statuses: Vec<RunStatus>,
+    /// Runs of this agent.
+    pub agent: Option<String>,
+    /// Runs of this session.
+    pub session: Option<String>,
+    /// Runs that this run started.
+    pub parent: Option<String>,
+    /// Runs of this skill.
+    pub skill: Option<String>,
+    /// Runs that this caller asked for.
+    pub caller: Option<String>,
+    /// Runs that were asked for here.
+    pub channel: Option<String>,
+    /// Only runs that no other run started.
+    pub top_level_only: bool,
+    /// Dry runs too.
+    pub include_dry_runs: bool,
+    /// Runs that started at this time or later.
+    pub started_from: Option<Timestamp>,
+    /// Runs that started before this time.
+    pub started_to: Option<Timestamp>,
+    /// Oldest or newest first, by start.
+    pub order: Order,
+    /// How many matching runs to pass over.
+    pub offset: usize,
+    /// How many runs to answer with at most.
+    pub limit: usize,
+}
+
+impl Default for RunFilter {
+    fn default() -> Self {
+        Self {
+            statuses: Vec::new(),
+            agent: None,
+            session: None,
+            parent: None,
+            skill: None,
+            caller: None,
+            channel: None,
+            top_level_only: false,
+            include_dry_runs: false,
+            started_from: None,
+            started_to: None,
+            order: Order::Descending,
+            offset: 0,
+            limit: PAGE_ITEMS_DEFAULT,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_differ_by_field_and_not_by_the_order_of_kinds() {
+        let filter = EventFilter::default;
+        let run = EventFilter { run: Some("a".into()), ..filter() };
+        let agent = EventFilter { agent: Some("a".into()), ..filter() };
+        assert_ne!(run.fingerprint(), agent.fingerprint());
+        assert_ne!(run.fingerprint(), filter().fingerprint());
+        let kinds = |kinds: &[Kind]| EventFilter { kinds: kinds.to_vec(), ..filter() }.fingerprint();
+        assert_eq!(kinds(&[Kind::Message, Kind::ToolCall]), kinds(&[Kind::ToolCall, Kind::Message, Kind::Message]));
+        let (from, to) = (Some(Timestamp::from_nanoseconds(1)), Some(Timestamp::from_nanoseconds(1)));
+        assert_ne!(
+            EventFilter { from, ..filter() }.fingerprint(),
+            EventFilter { to, ..filter() }.fingerprint()
+        );
+        assert_eq!(EventFilter { limit: 3, ..run.clone() }.fingerprint(), run.fingerprint());
+    }
+
+    #[test]
+    fn no_condition_asks_the_stream_of_all_times() {
+        assert_eq!(EventFilter::default().streams(), [[StreamPrefix::time()]]);
+        let filter = EventFilter { run: Some("r".into()), kinds: vec![Kind::Message, Kind::RunLog], ..Default::default() };
+        assert_eq!(filter.streams().iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
+    }
+}

@@ -1,0 +1,177 @@
+//! Derives the index keys from each record of the log, in `Seq` order.
+//!
+//! INVARIANT: what is written depends only on the log up to the record, never on when or in which batches it is read,
+//! so that replay after a crash, a rebuild and the first pass give the same index. Aggregates are written as absolute
+//! values in the batch of the events that they cover.
+//!
+//! It never fails for what a record says: a payload that is no readable event, and an id that was used before for
+//! something else, are noted under the anomaly tag, shown by `stats`, and left out of the streams.
+
+use runledger_ingest::{Indexer, Pending, Resume};
+use runledger_wal::{Leaf, LedgerId, Reader, Record, Seq};
+
+use crate::checkpoint::Checkpoint;
+use crate::key::run::RunRecord;
+use crate::key::{self, Position, stream};
+use crate::{Event, EventId, IndexError, SourceDigest, WriterInstance, codec, names, rollup};
+
+/// Turns records into keys.
+pub(crate) struct EventIndexer {
+    ledger_id: LedgerId,
+    /// For the events that a newer one supersedes: their keys are derived again, to be deleted.
+    reader: Reader,
+}
+
+/// An event with its place in the log.
+struct Placed {
+    event: Event,
+    seq: Seq,
+}
+
+impl Placed {
+    fn position(&self) -> Position {
+        Position { time: self.event.timestamp, seq: self.seq }
+    }
+}
+
+impl EventIndexer {
+    pub(crate) fn new(ledger_id: LedgerId, reader: Reader) -> Self {
+        Self { ledger_id, reader }
+    }
+
+    fn index_event(&self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        let Placed { event, seq } = placed;
+        let id_key = key::event_id::key(event.event_id);
+        if let Some(first) = pending.get(&id_key)? {
+            let first = key::event_id::decode_value(&first)?;
+            note(pending, *seq, &format!("repeats the event id of Seq {first}"));
+            return Ok(());
+        }
+        pending.put(id_key, key::event_id::value(*seq).to_vec());
+        if pending.get(&key::superseded::key(event.event_id))?.is_some() {
+            // Its newer version came first (a copied ledger fed back in another order).
+            return Ok(());
+        }
+        if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
+            self.supersede(old, placed, pending)?;
+        }
+        self.add(placed, pending)
+    }
+
+    /// Marks `old`, and the version that had replaced it before, as replaced by `placed`.
+    fn supersede(&self, old: EventId, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        let newest_before = match pending.get(&key::superseded::key(old))? {
+            Some(value) => key::superseded::decode_value(&value)?.1,
+            None => old,
+        };
+        let value = key::superseded::value(placed.seq, placed.event.event_id);
+        pending.put(key::superseded::key(old), value.clone());
+        pending.put(key::superseded::key(newest_before), value);
+        match pending.get(&key::event_id::key(newest_before))? {
+            Some(seq) => self.retract(key::event_id::decode_value(&seq)?, pending),
+            None => Ok(()),
+        }
+    }
+
+    fn add(&self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        let Placed { event, seq } = placed;
+        for stream_key in stream::keys(event, placed.position()) {
+            pending.put(stream_key, Vec::new());
+        }
+        if let Some(source_id) = &event.source_id {
+            let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
+            pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
+        }
+        change_run(event, pending, |record| rollup::add(record, event, *seq))
+    }
+
+    fn retract(&self, seq: Seq, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        let Some(event) = self.read(seq)? else { return Ok(()) };
+        let placed = Placed { event, seq };
+        for stream_key in stream::keys(&placed.event, placed.position()) {
+            pending.delete(stream_key);
+        }
+        // The source id's entry stays: it is overwritten when the newer version has the same source id, and tells an
+        // importer otherwise that this source was seen.
+        change_run(&placed.event, pending, |record| rollup::retract(record, &placed.event, seq))
+    }
+
+    fn read(&self, seq: Seq) -> Result<Option<Event>, IndexError> {
+        let record = self.reader.read(seq)?;
+        Ok(record.and_then(|record| codec::decode(record.payload()).ok()))
+    }
+}
+
+/// Notes a record that stays out of the streams.
+fn note(pending: &mut Pending<'_>, seq: Seq, reason: &str) {
+    pending.put(&key::anomaly::key(seq), reason.as_bytes());
+}
+
+/// Applies a change to the record of the event's run, and to the keys that follow from it.
+fn change_run(
+    event: &Event,
+    pending: &mut Pending<'_>,
+    change: impl FnOnce(&mut RunRecord),
+) -> Result<(), IndexError> {
+    let Some(run_id) = event.run_id.as_deref() else { return Ok(()) };
+    let run_key = key::run::key(run_id);
+    let before = pending.get(&run_key)?.map(|value| RunRecord::decode(&value)).transpose()?;
+    let mut after = before.clone().unwrap_or_default();
+    change(&mut after);
+    let start = rollup::started_at(&after);
+    if let Some(before) = &before {
+        let start_before = rollup::started_at(before);
+        if start_before != start {
+            pending.delete(key::run_start::key(start_before, run_id));
+        }
+        if let Some(parent) = before.parent_run_id.as_deref().filter(|_| before.parent_run_id != after.parent_run_id) {
+            pending.delete(key::run_child::key(parent, run_id));
+        }
+    }
+    pending.put(key::run_start::key(start, run_id), Vec::new());
+    if let Some(parent) = &after.parent_run_id {
+        pending.put(key::run_child::key(parent, run_id), Vec::new());
+    }
+    let live_key = key::live_run::key(run_id);
+    if rollup::status(&after).is_live() && !after.imported {
+        let writer = after.writer_instance.map(WriterInstance::from_bytes);
+        pending.put(live_key, key::live_run::value(writer));
+    } else if before.is_some() {
+        pending.delete(live_key);
+    }
+    pending.put(run_key, after.encode());
+    Ok(())
+}
+
+impl Indexer for EventIndexer {
+    type Error = IndexError;
+
+    fn index(&mut self, record: &Record, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        let seq = record.seq();
+        match codec::decode(record.payload()) {
+            Ok(event) => match names::check(&event) {
+                Ok(()) => self.index_event(&Placed { event, seq }, pending),
+                Err(error) => {
+                    note(pending, seq, &error.to_string());
+                    Ok(())
+                }
+            },
+            Err(error) => {
+                note(pending, seq, &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn checkpoint(&self, seq: Seq, leaf: Leaf) -> Vec<u8> {
+        Checkpoint { ledger_id: self.ledger_id, seq, leaf }.encode()
+    }
+
+    fn resume(&self, checkpoint: Option<&[u8]>, reader: &Reader) -> Resume {
+        let Some(bytes) = checkpoint else { return Resume::From(Seq::new(0)) };
+        match Checkpoint::decode(bytes) {
+            Ok(checkpoint) => checkpoint.compare(self.ledger_id, reader),
+            Err(reason) => Resume::Rebuild(reason.to_string()),
+        }
+    }
+}

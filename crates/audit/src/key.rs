@@ -1,0 +1,184 @@
+//! The index keys: the whole data model, one file per prefix.
+//!
+//! A key is a tag byte, what is asked for, and, in the streams, the position `(time, seq)` of an event. So every
+//! filter is one run of keys in time order: a range of times is a range of keys, newest-first is the same run
+//! backwards, and a conjunction is a join of runs by seeking.
+//!
+//! | tag | key | value | file |
+//! |---|---|---|---|
+//! | 01 | event id | `Seq` | `event_id` |
+//! | 02 | hash of a source id, hash of its session | `Seq`, digest | `source_id` |
+//! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
+//! | 04 | `Seq` of a record that is no readable event, or repeats an event id | why | `anomaly` |
+//! | 10 | position | – | `stream` |
+//! | 11 | dimension, value, position | – | `stream` |
+//! | 20 | run id | the run's figures | `run` |
+//! | 21 | start of a run, run id | – | `run_start` |
+//! | 22 | parent's run id, run id | – | `run_child` |
+//! | 23 | id of a run that is at work | its writer's instance | `live_run` |
+//!
+//! Integers are big-endian, so that bytes sort as numbers do; times have their sign bit flipped. Text that is followed
+//! by something else is terminated (see [`push_text`]), so that no value is a prefix of another.
+//!
+//! Format: FORMAT.md#index-keys
+
+pub(crate) mod anomaly;
+pub(crate) mod event_id;
+pub(crate) mod live_run;
+pub(crate) mod run;
+pub(crate) mod run_child;
+pub(crate) mod run_start;
+pub(crate) mod source_id;
+pub(crate) mod stream;
+pub(crate) mod superseded;
+
+use runledger_wal::Seq;
+
+use crate::Timestamp;
+
+/// Changed whenever a key or a value changes its bytes: an index of another version is rebuilt.
+pub(crate) const KEY_SCHEMA_VERSION: u32 = 1;
+
+/// The first byte of every key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    EventId = 0x01,
+    SourceId = 0x02,
+    Superseded = 0x03,
+    Anomaly = 0x04,
+    Time = 0x10,
+    Dimension = 0x11,
+    Run = 0x20,
+    RunStart = 0x21,
+    RunChild = 0x22,
+    LiveRun = 0x23,
+}
+
+impl Tag {
+    pub(crate) const fn byte(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What was read from the index is not what this version writes there. The index is derived: rebuild it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the index holds a {what} that this version did not write")]
+pub struct MalformedKey {
+    what: &'static str,
+}
+
+impl MalformedKey {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self { what }
+    }
+}
+
+/// The place of an event in time order: its time, and its `Seq` where times tie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Position {
+    pub(crate) time: Timestamp,
+    pub(crate) seq: Seq,
+}
+
+impl Position {
+    pub(crate) const LENGTH: usize = 16;
+    pub(crate) const MIN: Self = Self { time: Timestamp::MIN, seq: Seq::new(0) };
+    pub(crate) const MAX: Self = Self { time: Timestamp::MAX, seq: Seq::new(u64::MAX) };
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::LENGTH] {
+        let mut bytes = [0; Self::LENGTH];
+        let (time, seq) = bytes.split_at_mut(8);
+        time.copy_from_slice(&time_bytes(self.time));
+        seq.copy_from_slice(&self.seq.get().to_be_bytes());
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedKey> {
+        let malformed = MalformedKey::new("position");
+        let (time, seq) = bytes.split_first_chunk().ok_or(malformed)?;
+        let seq = seq_from_bytes(seq).ok_or(malformed)?;
+        Ok(Self { time: time_from_bytes(*time), seq })
+    }
+}
+
+/// Time as bytes that sort like the time.
+pub(crate) fn time_bytes(time: Timestamp) -> [u8; 8] {
+    (time.as_nanoseconds().cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+pub(crate) fn time_from_bytes(bytes: [u8; 8]) -> Timestamp {
+    Timestamp::from_nanoseconds((u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed())
+}
+
+pub(crate) fn seq_from_bytes(bytes: &[u8]) -> Option<Seq> {
+    bytes.try_into().ok().map(|bytes| Seq::new(u64::from_be_bytes(bytes)))
+}
+
+/// Appends text so that it sorts as it did and its end can be found: a zero byte becomes `00 FF`, the end is `00 00`.
+pub(crate) fn push_text(key: &mut Vec<u8>, text: &str) {
+    for &byte in text.as_bytes() {
+        key.push(byte);
+        if byte == 0 {
+            key.push(0xFF);
+        }
+    }
+    key.extend_from_slice(&[0, 0]);
+}
+
+/// The smallest key that is greater than every key that starts with `prefix`. Tags are below `FF`, so there is one.
+pub(crate) fn prefix_end(prefix: &[u8]) -> Vec<u8> {
+    let kept = prefix.iter().rposition(|&byte| byte != 0xFF).map_or(0, |last| last + 1);
+    let mut end: Vec<u8> = prefix.iter().copied().take(kept).collect();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text_key(text: &str, rest: &[u8]) -> Vec<u8> {
+        let mut key = Vec::new();
+        push_text(&mut key, text);
+        key.extend_from_slice(rest);
+        key
+    }
+
+    proptest! {
+        #[test]
+        fn positions_sort_as_their_bytes_and_round_trip(a: (i64, u64), b: (i64, u64)) {
+            let position = |(time, seq)| Position { time: Timestamp::from_nanoseconds(time), seq: Seq::new(seq) };
+            let (a, b) = (position(a), position(b));
+            prop_assert_eq!(a.cmp(&b), a.to_bytes().cmp(&b.to_bytes()));
+            prop_assert_eq!(Position::from_bytes(&a.to_bytes()), Ok(a));
+        }
+
+        #[test]
+        fn terminated_text_sorts_as_text_whatever_follows(
+            a in "[\0\u{1}a-c\u{ff}]{0,4}", b in "[\0\u{1}a-c\u{ff}]{0,4}",
+            rest_a: [u8; 2], rest_b: [u8; 2],
+        ) {
+            if a != b {
+                prop_assert_eq!(a.cmp(&b), text_key(&a, &rest_a).cmp(&text_key(&b, &rest_b)));
+                prop_assert!(!text_key(&b, &rest_b).starts_with(&text_key(&a, &[])));
+            }
+        }
+
+        #[test]
+        fn a_prefix_ends_after_its_last_key(
+            prefix in proptest::collection::vec(any::<u8>(), 1..5), rest: Vec<u8>, other: Vec<u8>,
+        ) {
+            let mut prefix = prefix;
+            if let Some(tag) = prefix.first_mut() { *tag %= 0xFE; }
+            let end = prefix_end(&prefix);
+            let inside: Vec<u8> = prefix.iter().chain(&rest).copied().collect();
+            prop_assert!(inside < end);
+            prop_assert_eq!(other.starts_with(&prefix), other >= prefix && other < end);
+        }
+    }
+}

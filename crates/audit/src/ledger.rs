@@ -1,0 +1,114 @@
+//! The one handle of a ledger: appending, asking, closing.
+//!
+//! A ledger is opened either for writing, by one process at a time, or for reading, by any number beside it. The handle
+//! is cheap to clone and may be used from any thread; the last clone that is dropped closes the ledger.
+
+mod append;
+mod in_flight;
+mod index;
+mod open;
+mod read;
+mod runs;
+mod stats;
+mod tail;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use runledger_wal::{LedgerId, Reader, Seq};
+
+pub use append::{Receipt, Submitted};
+pub use open::{IndexState, LedgerOptions, OpenReport, Progress, ProgressCallback};
+pub(crate) use open::{log_folder, require_ledger};
+pub use read::{Page, SourceEntry, StoredEvent};
+pub use stats::LedgerStats;
+pub use tail::Tail;
+
+use self::append::Writer;
+use self::index::Index;
+use crate::{CloseError, OpenError};
+
+/// A ledger that is open.
+#[derive(Clone)]
+pub struct Ledger {
+    core: Arc<Core>,
+}
+
+/// What the clones of a handle share. The fields are dropped in this order: first the log's writer, so that nothing is
+/// appended any more, then the index that follows it.
+struct Core {
+    writer: Option<Writer>,
+    index: Index,
+    log: Reader,
+    directory: PathBuf,
+    report: OpenReport,
+}
+
+impl Ledger {
+    /// Opens the ledger in `directory` for writing, and makes one where there is nothing.
+    ///
+    /// # Durability
+    ///
+    /// What a process that died had acknowledged is there. What it had not may be: whole events, in order.
+    ///
+    /// # Errors
+    ///
+    /// Another process has it open for writing; it is damaged; a newer program wrote it; `directory` holds something
+    /// else. Nothing is changed then.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options().open(directory)
+    }
+
+    /// Opens the ledger in `directory` for reading, beside a writer or without one. Takes no lock and writes nothing
+    /// there.
+    pub fn open_read_only(directory: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options().open_read_only(directory)
+    }
+
+    /// Ways to open a ledger.
+    #[must_use]
+    pub fn options() -> LedgerOptions {
+        LedgerOptions::default()
+    }
+
+    /// What was found at opening.
+    #[must_use]
+    pub fn open_report(&self) -> &OpenReport {
+        &self.core.report
+    }
+
+    /// The ledger's identity, the same in all of its files.
+    #[must_use]
+    pub fn ledger_id(&self) -> LedgerId {
+        self.core.log.ledger_id()
+    }
+
+    /// Where the ledger lies.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.core.directory
+    }
+
+    /// The number of durable records: the `Seq` of the next.
+    pub fn durable_end(&self) -> Result<Seq, crate::QueryError> {
+        Ok(self.core.log.durable_end()?)
+    }
+
+    /// Makes everything durable and marks the ledger as closed in good order. The other clones of the handle can't
+    /// append any more afterwards.
+    pub fn close(self) -> Result<(), CloseError> {
+        // The index first: it goes as far as the log is durable now, and is written out, so that the next opening
+        // has nothing to replay.
+        let indexed = self.core.index.close();
+        if let Some(writer) = &self.core.writer {
+            writer.close()?;
+        }
+        Ok(indexed?)
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").field("directory", &self.core.directory).finish_non_exhaustive()
+    }
+}

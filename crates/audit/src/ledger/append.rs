@@ -1,0 +1,175 @@
+//! Appending events.
+
+use parking_lot::Mutex;
+use runledger_wal::{Durability, Leaf, Seq, Ticket, Wal};
+
+use super::in_flight::{Entry, InFlight};
+use super::{Core, Ledger};
+use crate::{AppendError, CloseError, Event, EventId, WriterInstance, codec, names};
+
+/// What a ledger that is open for writing has beside its readers.
+pub(super) struct Writer {
+    pub(super) log: Wal,
+    pub(super) instance: WriterInstance,
+    in_flight: Mutex<InFlight>,
+}
+
+impl Writer {
+    pub(super) fn new(log: Wal) -> Self {
+        Self { log, instance: WriterInstance::new(), in_flight: Mutex::default() }
+    }
+
+    pub(super) fn close(&self) -> Result<(), CloseError> {
+        Ok(self.log.clone().close()?)
+    }
+}
+
+/// Where an event went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its number in the log.
+    pub seq: Seq,
+    /// Its identity.
+    pub event_id: EventId,
+    /// The hash that commits to it.
+    pub leaf: Leaf,
+    /// Whether it was stored before, with the same content, and nothing was appended now.
+    pub duplicate: bool,
+}
+
+/// An event that was handed to the log and has its number; [`Submitted::wait`] says when it is as durable as was asked.
+#[derive(Debug)]
+#[must_use = "an event is acknowledged only once `wait` returns"]
+pub struct Submitted {
+    event_id: EventId,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    New(Ticket),
+    /// Stored before, and durable.
+    Stored { seq: Seq, leaf: Leaf },
+    /// Handed to the log before, by this process, and perhaps not durable yet.
+    Pending { seq: Seq, leaf: Leaf, log: Wal },
+}
+
+impl Submitted {
+    /// The event's number in the log.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        match &self.place {
+            Place::New(ticket) => ticket.seq(),
+            Place::Stored { seq, .. } | Place::Pending { seq, .. } => *seq,
+        }
+    }
+
+    /// The event's identity.
+    #[must_use]
+    pub fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    /// Whether the event was handed to the log before, with the same content, and nothing was appended now.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        !matches!(self.place, Place::New(_))
+    }
+
+    /// Waits until the event is as durable as was asked.
+    ///
+    /// # Errors
+    ///
+    /// The log could not be written: whether the event is stored is unknown. It can be sent again with the same id
+    /// after the ledger was opened again.
+    pub fn wait(self) -> Result<Receipt, AppendError> {
+        let (event_id, duplicate) = (self.event_id, self.is_duplicate());
+        match self.place {
+            Place::New(ticket) => {
+                let receipt = ticket.wait()?;
+                Ok(Receipt { seq: receipt.seq, event_id, leaf: receipt.leaf, duplicate })
+            }
+            Place::Stored { seq, leaf } => Ok(Receipt { seq, event_id, leaf, duplicate }),
+            Place::Pending { seq, leaf, log } => {
+                log.sync()?;
+                Ok(Receipt { seq, event_id, leaf, duplicate })
+            }
+        }
+    }
+}
+
+impl Ledger {
+    /// Appends an event and waits until it is on stable storage.
+    ///
+    /// An event whose id is already stored is not appended again: with the same content the call returns the number
+    /// that it has, with other content it is refused. So an append whose outcome is unknown can be sent again.
+    ///
+    /// # Durability
+    ///
+    /// On return the event survives a crash of the process and of the machine, on storage that honours a flush.
+    ///
+    /// # Errors
+    ///
+    /// The event is larger than a record may be; its id is stored with other content; the ledger is open for reading
+    /// only; the log can't be written.
+    pub fn append(&self, event: Event) -> Result<Receipt, AppendError> {
+        self.submit(event, Durability::Durable)?.wait()
+    }
+
+    /// Hands an event to the log without waiting. Numbers are given in the order of the calls.
+    pub fn submit(&self, mut event: Event, durability: Durability) -> Result<Submitted, AppendError> {
+        let writer = self.core.writer.as_ref().ok_or(AppendError::ReadOnly)?;
+        event.writer_instance.get_or_insert(writer.instance);
+        let event_id = event.event_id;
+        names::check(&event)?;
+        let payload = codec::encode(&event, salt())?;
+        let prepared = writer.log.prepare(&payload)?;
+        let digest = codec::retry_digest(&event);
+        // Held while the log gives out a number, so that two events of one id can't both be new.
+        let mut in_flight = writer.in_flight.lock();
+        in_flight.forget_before(self.core.index.indexed_end());
+        if let Some(known) = in_flight.get(event_id) {
+            return pending(&writer.log, event_id, known, digest);
+        }
+        if let Some(place) = self.core.stored(event_id, digest)? {
+            return Ok(Submitted { event_id, place });
+        }
+        let leaf = prepared.leaf();
+        let ticket = writer.log.submit_prepared(prepared, durability)?;
+        in_flight.insert(event_id, Entry { seq: ticket.seq(), leaf, digest });
+        Ok(Submitted { event_id, place: Place::New(ticket) })
+    }
+
+    /// Makes everything durable that was submitted so far.
+    pub fn sync(&self) -> Result<(), AppendError> {
+        let writer = self.core.writer.as_ref().ok_or(AppendError::ReadOnly)?;
+        writer.log.sync()?;
+        Ok(())
+    }
+}
+
+fn pending(log: &Wal, event_id: EventId, known: Entry, digest: [u8; 16]) -> Result<Submitted, AppendError> {
+    if known.digest != digest {
+        return Err(AppendError::Conflict { event_id, seq: known.seq });
+    }
+    let Entry { seq, leaf, .. } = known;
+    Ok(Submitted { event_id, place: Place::Pending { seq, leaf, log: log.clone() } })
+}
+
+impl Core {
+    /// Where the event of this id is stored, if it is; a conflict if with other content.
+    fn stored(&self, event_id: EventId, digest: [u8; 16]) -> Result<Option<Place>, AppendError> {
+        let Some(seq) = self.seq_of(event_id)? else { return Ok(None) };
+        let Some(stored) = self.stored_event(seq)? else { return Ok(None) };
+        if codec::retry_digest(&stored.event) == digest {
+            Ok(Some(Place::Stored { seq, leaf: stored.leaf }))
+        } else {
+            Err(AppendError::Conflict { event_id, seq })
+        }
+    }
+}
+
+/// 16 random bytes: without them an erased part could be guessed from its hash.
+fn salt() -> [u8; 16] {
+    uuid::Uuid::new_v4().into_bytes()
+}

@@ -1,0 +1,60 @@
+//! Which event ids were handed to the log and may not be in the index yet.
+//!
+//! The index answers for what it has passed; this table for the rest. INVARIANT: an id leaves the table only after the
+//! index has it, so whoever looks here first and then in the index misses none.
+
+use std::collections::{HashMap, VecDeque};
+
+use runledger_wal::{Leaf, Seq};
+
+use crate::EventId;
+
+/// Place, leaf and content digest of an event that was handed to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) seq: Seq,
+    pub(crate) leaf: Leaf,
+    pub(crate) digest: [u8; 16],
+}
+
+/// The events in flight, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    by_id: HashMap<EventId, Entry>,
+    in_order: VecDeque<(Seq, EventId)>,
+}
+
+impl InFlight {
+    pub(crate) fn get(&self, id: EventId) -> Option<Entry> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Remembers an event. Events come in the order of their `Seq`.
+    pub(crate) fn insert(&mut self, id: EventId, entry: Entry) {
+        self.by_id.insert(id, entry);
+        self.in_order.push_back((entry.seq, id));
+    }
+
+    /// Forgets what the index has.
+    pub(crate) fn forget_before(&mut self, indexed_end: Seq) {
+        while let Some((_, id)) = self.in_order.pop_front_if(|(seq, _)| *seq < indexed_end) {
+            self.by_id.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_known_until_the_index_has_it() {
+        let (mut table, id) = (InFlight::default(), EventId::new());
+        let entry = Entry { seq: Seq::new(4), leaf: Leaf::from_bytes([2; 32]), digest: [1; 16] };
+        table.insert(id, entry);
+        table.forget_before(Seq::new(4));
+        assert_eq!(table.get(id), Some(entry));
+        table.forget_before(Seq::new(5));
+        assert_eq!(table.get(id), None);
+    }
+}

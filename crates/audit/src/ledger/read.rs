@@ -1,0 +1,169 @@
+//! Reading events: one by its number or id, many by a filter.
+
+use runledger_wal::{Leaf, Record, Seq};
+
+use super::{Core, Ledger};
+use crate::query::matching::Matching;
+use crate::{
+    Content, Event, EventFilter, EventId, Json, PageToken, QueryError, SourceDigest, Timestamp, codec, key,
+};
+
+/// An event and its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Its number in the log.
+    pub seq: Seq,
+    /// The hash that commits to it.
+    pub leaf: Leaf,
+    /// When it was committed, by the writer's clock.
+    pub commit_time: Timestamp,
+    /// What it says.
+    pub event: Event,
+}
+
+impl StoredEvent {
+    pub(super) fn decode(record: &Record) -> Result<Self, QueryError> {
+        let seq = record.seq();
+        let event = codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
+        let commit_time = Timestamp::from_nanoseconds(record.commit_time());
+        Ok(Self { seq, leaf: record.leaf(), commit_time, event })
+    }
+}
+
+/// A part of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The answer's next items.
+    pub items: Vec<T>,
+    /// Where the next page goes on, if there is more.
+    pub next: Option<PageToken>,
+}
+
+/// What was imported under a source id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceEntry {
+    /// The newest event of that source id.
+    pub seq: Seq,
+    /// What it was made of.
+    pub digest: SourceDigest,
+}
+
+impl Ledger {
+    /// The event with this number; nothing if the log is not that long yet.
+    pub fn event_at(&self, seq: Seq) -> Result<Option<StoredEvent>, QueryError> {
+        self.core.stored_event(seq)
+    }
+
+    /// The event with this id, superseded or not.
+    pub fn event(&self, id: EventId) -> Result<Option<StoredEvent>, QueryError> {
+        match self.core.seq_of_acknowledged(id)? {
+            Some(seq) => self.event_at(seq),
+            None => Ok(None),
+        }
+    }
+
+    /// The events that match `filter`, in its order, at most as many as its limit. Superseded events are left out.
+    ///
+    /// The answer holds every event that was acknowledged before the call.
+    pub fn events(&self, filter: &EventFilter) -> Result<Page<StoredEvent>, QueryError> {
+        let mut matching = self.matching(filter)?;
+        let (mut items, mut last, mut more) = (Vec::new(), None, false);
+        while let Some(position) = matching.advance()? {
+            if items.len() == filter.limit {
+                more = true;
+                break;
+            }
+            items.push(self.event_at(position.seq)?.ok_or(QueryError::IndexAhead { seq: position.seq })?);
+            last = Some(position);
+        }
+        let next = last.filter(|_| more).map(|last| PageToken {
+            filter: filter.fingerprint(),
+            order: filter.order,
+            seen: matching.seen(),
+            last,
+        });
+        Ok(Page { items, next })
+    }
+
+    /// How many events match `filter`, whatever its limit and page. Reads no event.
+    pub fn count(&self, filter: &EventFilter) -> Result<u64, QueryError> {
+        let mut matching = self.matching(&EventFilter { page: None, ..filter.clone() })?;
+        let mut count = 0;
+        while matching.advance()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn matching(&self, filter: &EventFilter) -> Result<Matching, QueryError> {
+        let page = filter.page.map(|page| page.check(filter)).transpose()?;
+        let (view, end) = self.core.fresh_view()?;
+        Ok(Matching::new(&view, filter, page, end))
+    }
+
+    /// The newest event of `source_id` in a session.
+    pub fn find_source(&self, session: Option<&str>, source_id: &str) -> Result<Option<SourceEntry>, QueryError> {
+        let (view, _) = self.core.fresh_view()?;
+        let value = view.get(&key::source_id::key(session, source_id))?;
+        value.map(|value| source_entry(&value)).transpose()
+    }
+
+    /// The newest event of `source_id` in whichever session has it; the newest of all if several do.
+    pub fn find_source_anywhere(&self, source_id: &str) -> Result<Option<SourceEntry>, QueryError> {
+        let (view, _) = self.core.fresh_view()?;
+        let mut newest: Option<SourceEntry> = None;
+        for entry in view.prefix(&key::source_id::prefix(source_id)) {
+            let found = source_entry(&entry?.1)?;
+            if newest.is_none_or(|newest| newest.seq < found.seq) {
+                newest = Some(found);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// What `content` says: itself, or the bytes that it names in an imported line. Nothing if that line is not in
+    /// this ledger, or does not hold JSON there.
+    pub fn content(&self, owner: &StoredEvent, content: &Content) -> Result<Option<Json>, QueryError> {
+        let range = match content {
+            Content::Inline(json) => return Ok(Some(json.clone())),
+            Content::At(range) => *range,
+        };
+        let text = |event: &Event| {
+            let text = event.source.as_ref()?.text(range)?;
+            Json::parse(text).ok()
+        };
+        match range.event.filter(|id| *id != owner.event.event_id) {
+            None => Ok(text(&owner.event)),
+            Some(id) => Ok(self.event(id)?.and_then(|holder| text(&holder.event))),
+        }
+    }
+}
+
+fn source_entry(value: &[u8]) -> Result<SourceEntry, QueryError> {
+    let (seq, digest) = key::source_id::decode_value(value)?;
+    Ok(SourceEntry { seq, digest })
+}
+
+impl Core {
+    pub(super) fn stored_event(&self, seq: Seq) -> Result<Option<StoredEvent>, QueryError> {
+        self.log.read(seq)?.map(|record| StoredEvent::decode(&record)).transpose()
+    }
+
+    /// A view that covers every record that is durable now, and how far it reaches at least.
+    pub(super) fn fresh_view(&self) -> Result<(runledger_store::View, Seq), QueryError> {
+        let end = self.log.durable_end()?;
+        Ok((self.index.view_past(end)?, end))
+    }
+
+    /// The number of the event of this id, if the index has it by now.
+    pub(super) fn seq_of(&self, id: EventId) -> Result<Option<Seq>, QueryError> {
+        let value = self.index.view().get(&key::event_id::key(id))?;
+        Ok(value.map(|value| key::event_id::decode_value(&value)).transpose()?)
+    }
+
+    /// The number of the event of this id, if it was acknowledged before the call.
+    fn seq_of_acknowledged(&self, id: EventId) -> Result<Option<Seq>, QueryError> {
+        self.fresh_view()?;
+        self.seq_of(id)
+    }
+}

@@ -1,0 +1,55 @@
+//! Looking after a ledger: verify it, repair it, build its index anew.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use runledger_wal::{self as wal, RecoverReport, VerifyReport};
+
+use crate::codec::EventLeaf;
+use crate::ledger::{log_folder, require_ledger};
+use crate::{Ledger, MaintenanceError, Progress};
+
+/// Reads the whole log and checks every checksum, every hash and every `Seq`, beside a writer or without one. Changes
+/// nothing, takes no lock.
+///
+/// Damage is what the report is about, not an error. `progress` counts bytes.
+pub fn verify(
+    directory: impl AsRef<Path>,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<VerifyReport, MaintenanceError> {
+    let directory = directory.as_ref();
+    require_ledger(directory)?;
+    let options = wal::VerifyOptions::new()
+        .leaf_function(Arc::new(EventLeaf))
+        .progress(move |done, total| progress(Progress { done, total }));
+    Ok(wal::verify(&log_folder(directory), &options)?)
+}
+
+/// Repairs what may be repaired: a tail that was never acknowledged is cut and kept aside, what is derived is built
+/// again. Damage to acknowledged data is reported and left as it is. Takes the writer's lock.
+///
+/// `progress` counts bytes.
+pub fn recover(
+    directory: impl AsRef<Path>,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<RecoverReport, MaintenanceError> {
+    let directory = directory.as_ref();
+    require_ledger(directory)?;
+    let options = wal::RecoverOptions::new()
+        .leaf_function(Arc::new(EventLeaf))
+        .progress(move |done, total| progress(Progress { done, total }));
+    Ok(wal::recover(&log_folder(directory), &options)?)
+}
+
+/// Deletes the index and builds it again from the log. Takes the writer's lock. Gives the number of records indexed.
+///
+/// `progress` counts records.
+pub fn rebuild_index(
+    directory: impl AsRef<Path>,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<u64, MaintenanceError> {
+    let ledger = Ledger::options().create(false).rebuild_index(true).progress(progress).open(directory)?;
+    let records = ledger.durable_end().map_err(crate::OpenError::from)?.get();
+    ledger.close()?;
+    Ok(records)
+}

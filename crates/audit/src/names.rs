@@ -1,0 +1,55 @@
+//! The limit on names: of runs, sessions, agents, tools and whatever else events are asked by.
+//!
+//! Names become index keys, so they can't be as long as an event. Checked where an event is appended, and again where it
+//! is indexed, since the log may have come from elsewhere.
+
+use crate::key::stream::Dimension;
+use crate::{Body, Event};
+
+/// The longest name in bytes: 4 KiB.
+pub const NAME_BYTES_MAX: usize = 4 << 10;
+
+/// A name that is longer than names may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the {field} is a name of {bytes} bytes, over the limit of {NAME_BYTES_MAX}")]
+pub struct NameTooLong {
+    /// Which.
+    pub field: &'static str,
+    /// How long it is.
+    pub bytes: usize,
+}
+
+/// Refuses an event with a name that is too long to be found by.
+pub(crate) fn check(event: &Event) -> Result<(), NameTooLong> {
+    for dimension in Dimension::ALL {
+        check_name(dimension.name(), dimension.of(event))?;
+    }
+    let parent = match &event.body {
+        Body::RunStarted(started) => started.parent_run_id.as_deref(),
+        _ => None,
+    };
+    check_name("parent run id", parent)
+}
+
+fn check_name(field: &'static str, name: Option<&str>) -> Result<(), NameTooLong> {
+    match name.map_or(0, str::len) {
+        bytes if bytes > NAME_BYTES_MAX => Err(NameTooLong { field, bytes }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RunStarted, ToolCall};
+
+    #[test]
+    fn a_name_at_the_limit_passes_and_a_longer_one_is_named() {
+        let named = |bytes: usize| Event::new(Body::RunStarted(RunStarted::default())).with_run("r".repeat(bytes));
+        assert_eq!(check(&named(NAME_BYTES_MAX)), Ok(()));
+        let over = NameTooLong { field: "run", bytes: NAME_BYTES_MAX + 1 };
+        assert_eq!(check(&named(NAME_BYTES_MAX + 1)), Err(over));
+        let call = ToolCall { tool_id: "t".repeat(NAME_BYTES_MAX + 1), ..ToolCall::default() };
+        assert_eq!(check(&Event::new(Body::ToolCall(call))).unwrap_err().field, "tool");
+    }
+}

@@ -1,0 +1,5 @@
+//! Answers questions from the index: positions from streams, joined; events from the log.
+
+pub(crate) mod join;
+pub(crate) mod matching;
+pub(crate) mod positions;

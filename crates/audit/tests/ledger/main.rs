@@ -1,0 +1,48 @@
+//! The ledger through its public API: what is appended is found, whatever happens in between.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here is the test's own report")]
+
+mod appending;
+mod opening;
+mod queries;
+mod runs;
+mod superseding;
+
+use std::path::PathBuf;
+
+use runledger_audit::{Body, Custom, Event, Ledger, RunStarted, Timestamp};
+
+/// A ledger in a folder of its own, deleted with it.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ledger")
+    }
+
+    fn open(&self) -> Ledger {
+        Ledger::open(self.path()).unwrap()
+    }
+
+    fn read(&self) -> Ledger {
+        Ledger::open_read_only(self.path()).unwrap()
+    }
+}
+
+fn custom(type_name: &str) -> Event {
+    Event::new(Body::Custom(Custom { type_name: type_name.to_owned(), ..Custom::default() }))
+}
+
+fn at(nanoseconds: i64, event: Event) -> Event {
+    Event { timestamp: Timestamp::from_nanoseconds(nanoseconds), ..event }
+}
+
+fn started(run_id: &str) -> Event {
+    Event::new(Body::RunStarted(RunStarted::default())).with_run(run_id)
+}

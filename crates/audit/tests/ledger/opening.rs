@@ -1,0 +1,122 @@
+//! Opening what is there, what is not, and what lost its index.
+
+use runledger_audit::{ErrorClass, EventFilter, IndexState, Ledger, OpenError, RunStatus, Seq};
+
+use super::{Place, custom, started};
+
+#[test]
+fn a_place_without_a_ledger_is_refused_for_reading_and_left_as_it_is() {
+    let place = Place::new();
+    let error = Ledger::open_read_only(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::NotALedger { exists: false, .. }));
+    assert_eq!(error.class(), ErrorClass::Refused);
+    assert!(!place.path().exists());
+    assert!(Ledger::options().create(false).open(place.path()).is_err());
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn a_folder_of_other_files_is_not_made_a_ledger() {
+    let place = Place::new();
+    std::fs::create_dir(place.path()).unwrap();
+    std::fs::write(place.path().join("notes.txt"), "mine").unwrap();
+    let error = Ledger::open(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::NotALedger { exists: true, .. }));
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_second_writer_is_told_who_holds_the_ledger() {
+    let place = Place::new();
+    let _ledger = place.open();
+    let error = Ledger::open(place.path()).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Held);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains(&std::process::id().to_string()), "{cause}");
+}
+
+#[test]
+fn a_deleted_or_damaged_index_is_rebuilt_by_the_writer_and_done_without_by_readers() {
+    let place = Place::new();
+    let ledger = place.open();
+    for number in 0..50 {
+        ledger.append(custom("a").with_run(format!("run-{}", number % 5))).unwrap();
+    }
+    let filter = EventFilter { run: Some("run-3".into()), ..EventFilter::default() };
+    let before = ledger.events(&filter).unwrap();
+    ledger.close().unwrap();
+    let index = place.path().join("index");
+    let damage = |path: std::path::PathBuf| {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    for damaged in [false, true] {
+        if damaged {
+            damage(index.join("manifest"));
+        } else {
+            std::fs::remove_dir_all(&index).unwrap();
+        }
+        let reader = place.read();
+        assert!(matches!(reader.open_report().index, IndexState::Temporary { .. }), "damaged: {damaged}");
+        assert_eq!(reader.events(&filter).unwrap(), before);
+        assert_eq!(index.exists(), damaged, "readers write nothing");
+        let ledger = place.open();
+        assert!(matches!(ledger.open_report().index, IndexState::Rebuilt { .. }), "damaged: {damaged}");
+        assert_eq!(ledger.events(&filter).unwrap(), before);
+        ledger.close().unwrap();
+        assert_eq!(place.open().open_report().index, IndexState::Current);
+    }
+}
+
+#[test]
+fn an_index_of_another_ledger_is_rebuilt() {
+    let (place, other) = (Place::new(), Place::new());
+    for (place, type_name) in [(&place, "a"), (&other, "b")] {
+        let ledger = place.open();
+        ledger.append(custom(type_name).with_run(type_name)).unwrap();
+        ledger.close().unwrap();
+    }
+    std::fs::remove_dir_all(place.path().join("index")).unwrap();
+    std::fs::rename(other.path().join("index"), place.path().join("index")).unwrap();
+    for ledger in [place.read(), place.open()] {
+        assert_ne!(ledger.open_report().index, IndexState::Current);
+        assert!(ledger.run("b").unwrap().is_none());
+        assert!(ledger.run("a").unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_reader_beside_the_writer_sees_what_was_acknowledged_before_it_asked() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(custom("a").with_run("r")).unwrap();
+    let reader = place.read();
+    for count in 1..20 {
+        assert_eq!(reader.count(&EventFilter { run: Some("r".into()), ..EventFilter::default() }).unwrap(), count);
+        ledger.append(custom("a").with_run("r")).unwrap();
+    }
+    let mut tail = reader.tail(Seq::new(0));
+    assert_eq!(tail.by_ref().map(|stored| stored.unwrap().seq.get()).collect::<Vec<_>>(), Vec::from_iter(0..20));
+    ledger.append(custom("b")).unwrap();
+    assert!(tail.wait(None).unwrap());
+    assert_eq!(tail.next().unwrap().unwrap().seq, Seq::new(20));
+}
+
+#[test]
+fn a_run_at_work_is_interrupted_once_its_writer_is_gone_and_not_while_it_lives() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(started("alive")).unwrap();
+    assert_eq!(place.read().run("alive").unwrap().unwrap().status, RunStatus::Running);
+    let imported = runledger_audit::Event { source_id: Some("line/1".into()), ..custom("line").with_run("imported") };
+    ledger.append(imported).unwrap();
+    drop(ledger);
+    let ledger = place.open();
+    assert_eq!(ledger.open_report().interrupted_runs, ["alive"]);
+    assert_eq!(ledger.run("alive").unwrap().unwrap().status, RunStatus::Interrupted);
+    assert_eq!(ledger.run("imported").unwrap().unwrap().status, RunStatus::Completed);
+    drop(ledger);
+    assert!(place.open().open_report().interrupted_runs.is_empty(), "only once");
+}

@@ -1,0 +1,183 @@
+//! Queries against a filter written the plain way, over random events.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use runledger_audit::{
+    Body, Custom, Event, EventFilter, Kind, Ledger, Message, ModelCall, Order, PageTokenError, QueryError, Seq,
+    StoredEvent, Timestamp, ToolCall,
+};
+
+use super::{Place, at, custom};
+
+fn name() -> impl Strategy<Value = Option<String>> {
+    proptest::option::of(prop::sample::select(vec!["a", "b", "a\0", "", "ab"]).prop_map(str::to_owned))
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        Just(Body::Custom(Custom::default())),
+        Just(Body::Message(Message::default())),
+        prop::sample::select(vec!["a", "b"])
+            .prop_map(|tool| Body::ToolCall(ToolCall { tool_id: tool.into(), ..ToolCall::default() })),
+        prop::sample::select(vec!["a", "b"])
+            .prop_map(|model| Body::ModelCall(ModelCall { model_id: model.into(), ..ModelCall::default() })),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let names = (name(), name(), name(), name(), name(), name(), name());
+    (body(), -3_i64..4, names).prop_map(|(body, time, (workspace, session, run, agent, actor, correlation, outcome))| {
+        Event {
+            workspace_id: workspace,
+            session_id: session,
+            run_id: run,
+            agent_id: agent,
+            actor,
+            correlation_id: correlation,
+            outcome,
+            ..at(time, Event::new(body))
+        }
+    })
+}
+
+fn filter() -> impl Strategy<Value = EventFilter> {
+    let names = (name(), name(), name(), name(), name(), name(), name());
+    let kinds = prop::collection::vec(
+        prop::sample::select(vec![Kind::Custom, Kind::Message, Kind::ToolCall, Kind::ModelCall, Kind::RunLog]),
+        0..3,
+    );
+    let time = || proptest::option::of((-3_i64..4).prop_map(Timestamp::from_nanoseconds));
+    let rare = |strategy: BoxedStrategy<Option<String>>| prop_oneof![2 => Just(None), 1 => strategy].boxed();
+    (names, kinds, (rare(name().boxed()), rare(name().boxed())), time(), time(), any::<bool>(), 1_usize..4).prop_map(
+        |((workspace, session, run, agent, actor, correlation, outcome), kinds, (tool, model), from, to, back, limit)| {
+            EventFilter {
+                workspace: workspace.filter(|_| limit > 1),
+                session: session.filter(|_| limit > 2),
+                run,
+                agent: agent.filter(|_| limit == 1),
+                actor: actor.filter(|_| limit == 3),
+                kinds,
+                tool,
+                model,
+                outcome: outcome.filter(|_| limit == 2),
+                correlation: correlation.filter(|_| limit == 1),
+                from,
+                to,
+                order: if back { Order::Descending } else { Order::Ascending },
+                limit,
+                ..EventFilter::default()
+            }
+        },
+    )
+}
+
+/// What the filter means, without an index.
+fn matches(filter: &EventFilter, event: &Event) -> bool {
+    let same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+    let tool = if let Body::ToolCall(call) = &event.body { Some(call.tool_id.as_str()) } else { None };
+    let model = if let Body::ModelCall(call) = &event.body { Some(call.model_id.as_str()) } else { None };
+    same(&filter.workspace, event.workspace_id.as_deref())
+        && same(&filter.session, event.session_id.as_deref())
+        && same(&filter.run, event.run_id.as_deref())
+        && same(&filter.agent, event.agent_id.as_deref())
+        && same(&filter.actor, event.actor.as_deref())
+        && same(&filter.outcome, event.outcome.as_deref())
+        && same(&filter.correlation, event.correlation_id.as_deref())
+        && same(&filter.tool, tool)
+        && same(&filter.model, model)
+        && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind()))
+        && filter.from.is_none_or(|from| event.timestamp >= from)
+        && filter.to.is_none_or(|to| event.timestamp < to)
+}
+
+fn plain_answer(filter: &EventFilter, events: &[Event]) -> Vec<Seq> {
+    let mut found: Vec<_> = (0..)
+        .zip(events)
+        .filter(|(_, event)| matches(filter, event))
+        .map(|(seq, event)| (event.timestamp, Seq::new(seq)))
+        .collect();
+    found.sort_unstable();
+    if filter.order == Order::Descending {
+        found.reverse();
+    }
+    found.into_iter().map(|(_, seq)| seq).collect()
+}
+
+/// All pages of an answer, and what `between` does between them.
+fn paged(ledger: &Ledger, filter: &EventFilter, mut between: impl FnMut()) -> Vec<StoredEvent> {
+    let (mut filter, mut all) = (filter.clone(), Vec::new());
+    loop {
+        let page = ledger.events(&filter).unwrap();
+        assert!(page.items.len() <= filter.limit);
+        all.extend(page.items);
+        let Some(next) = page.next else { return all };
+        filter.page = Some(next.to_string().parse().unwrap());
+        between();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_filter_answers_as_a_plain_scan_does(
+        events in prop::collection::vec(event(), 1..60),
+        filters in prop::collection::vec(filter(), 30),
+        reopened_after in any::<prop::sample::Index>(),
+    ) {
+        let place = Place::new();
+        let mut ledger = place.open();
+        for (number, event) in events.iter().enumerate() {
+            ledger.submit(event.clone(), runledger_audit::Durability::Buffered).unwrap();
+            if number == reopened_after.index(events.len()) {
+                ledger.sync().unwrap();
+                drop(ledger);
+                ledger = place.open();
+            }
+        }
+        ledger.sync().unwrap();
+        let reader = place.read();
+        for filter in &filters {
+            let expected = plain_answer(filter, &events);
+            for ledger in [&ledger, &reader] {
+                let seqs: Vec<_> = paged(ledger, filter, || ()).iter().map(|stored| stored.seq).collect();
+                prop_assert_eq!(&seqs, &expected);
+                prop_assert_eq!(ledger.count(filter).unwrap(), expected.len() as u64);
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_neither_repeat_nor_skip_while_data_of_any_time_arrives() {
+    for order in [Order::Ascending, Order::Descending] {
+        let place = Place::new();
+        let ledger = place.open();
+        for time in 0..20 {
+            ledger.append(at(time, custom("a"))).unwrap();
+        }
+        let filter = EventFilter { order, limit: 3, ..EventFilter::default() };
+        let mut times = (-5..).step_by(3);
+        let found = paged(&ledger, &filter, || {
+            for time in times.by_ref().take(2) {
+                ledger.append(at(time, custom("late"))).unwrap();
+            }
+        });
+        let seqs: BTreeSet<_> = found.iter().map(|stored| stored.seq.get()).collect();
+        assert_eq!((found.len(), seqs), (20, (0..20).collect()), "{order:?}");
+    }
+}
+
+#[test]
+fn a_token_of_another_question_is_refused() {
+    let place = Place::new();
+    let ledger = place.open();
+    for _ in 0..3 {
+        ledger.append(custom("a").with_run("r")).unwrap();
+    }
+    let filter = EventFilter { run: Some("r".into()), limit: 1, ..EventFilter::default() };
+    let page = ledger.events(&filter).unwrap().next;
+    let error = ledger.events(&EventFilter { page, run: None, ..filter }).unwrap_err();
+    assert!(matches!(error, QueryError::Page(PageTokenError::OtherFilter)));
+}
