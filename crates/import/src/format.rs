@@ -183,3 +183,48 @@ impl<'de> serde::Deserialize<'de> for FirstKeys {
         Ok(Self { has_conversation: fields.contains_key("traj") })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detected(text: &str) -> Option<Format> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        detect(file.path()).unwrap()
+    }
+
+    #[test]
+    fn names_round_trip_and_an_unknown_one_lists_the_known_ones() {
+        for format in Format::ALL {
+            assert_eq!(format.as_str().parse(), Ok(format));
+        }
+        let error = "jsonlines".parse::<Format>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            r#"unknown format "jsonlines", expected one of claude-code, tau-bench, swe-agent, jsonl, auto"#
+        );
+    }
+
+    #[test]
+    fn the_content_tells_the_format() {
+        for (text, format) in [
+            ("{\"type\":\"summary\",\"leafUuid\":\"x\"}", Some(Format::ClaudeCode)),
+            ("\n{\"torn\n{\"sessionId\":\"s\",\"type\":\"queue-operation\"}\n", Some(Format::ClaudeCode)),
+            ("{\"kind\":\"custom\"}\n", Some(Format::Jsonl)),
+            ("{\"kind\":\"heartbeat\",\"runId\":\"r\"}\n", Some(Format::Jsonl)),
+            ("{\"trajectory\":[]}", Some(Format::SweAgent)),
+            ("{\n \"info\": {},\n \"trajectory\": [\n", Some(Format::SweAgent)),
+            ("[{\"traj\":[]}]", Some(Format::TauBench)),
+            ("[\n {\n  \"task_id\": 1,\n  \"traj\": []\n }\n]", Some(Format::TauBench)),
+            ("", None),
+            ("[]", None),
+            ("[1]", None),
+            ("{\n \"name\": \"a package\"\n}", None),
+            ("{\"type\":\"module\"}", None),
+            ("a text\nof two lines", None),
+        ] {
+            assert_eq!(detected(text), format, "{text:?}");
+        }
+    }
+}

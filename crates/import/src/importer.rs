@@ -1,5 +1,8 @@
 //! The import as a whole: which files, in which order, read as what, and what became of them.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -88,7 +88,7 @@ fn keep(sink: &mut Sink<'_>, line: &Line, reason: String) -> Result<(), ImportEr
     if line.piece == 0 {
         sink.count_unparsed();
     }
-    let mut source_id = line_id(&line.bytes);
+    let mut source_id = format!("jsonl/unparsed/sha256-{}", sha256(&line.bytes));
     if !line.is_whole() {
         source_id = format!("{source_id}/piece-{}", line.piece);
     }

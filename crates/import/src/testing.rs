@@ -25,8 +25,7 @@ impl Archive {
     pub(crate) fn killed_after(events: u64, of: &Self) -> Self {
         let archive = Self::new();
         for stored in of.ledger.tail(Seq::new(0)).take(usize::try_from(events).unwrap()) {
-            let submitted = archive.ledger.submit(stored.unwrap().event, Durability::Buffered).unwrap();
-            drop(submitted);
+            let _buffered = archive.ledger.submit(stored.unwrap().event, Durability::Buffered).unwrap();
         }
         archive.ledger.sync().unwrap();
         archive
