@@ -1,29 +1,87 @@
 //! Durable bytes: an append-only log of records, for one writer and many readers.
+//!
+//! A record gets a dense number, [`Seq`], and is acknowledged when it and all before it are on stable storage. Records
+//! become durable in commits that many callers share. [`Wal`] writes; [`Reader`] reads, in this process or another;
+//! neither waits for the other. After a crash, opening finds every acknowledged record and nothing that is half
+//! written, tells a torn tail from damage, and says which it was.
+//!
+//! The log knows nothing of what a payload means. The bytes on disk are described in FORMAT.md.
+//!
+//! The modules stand in the order in which data flows.
+
+// What a record is, and how it lies on disk.
+mod seq;
+
+mod leaf;
+
+mod fields;
 
 mod damage;
-mod error;
-mod fields;
-mod frame;
-mod leaf;
+
 mod map;
-mod options;
+
 mod record;
-mod segment;
-mod seq;
-mod storage;
+
+mod frame;
+
 mod tree;
+
+// Where the bytes go.
+mod storage;
+
+mod directory;
+
+mod lock;
+
+mod segment;
+
+mod spare;
+
 mod watermark;
 
+// How they get there.
+mod options;
+
+mod commit;
+
+mod tail;
+
+mod durable_mark;
+
+mod counters;
+
+mod upkeep;
+
+mod log;
+
+mod wal;
+
+// How they are read.
+mod reader;
+
+// What happens after a crash.
+mod open;
+
+mod recovery;
+
+mod error;
+
+pub use commit::ticket::{BatchReceipt, Receipt, Ticket};
+pub use counters::Counters;
 pub use damage::{Damage, Problem};
+pub use durable_mark::DurableWait;
 pub use error::{AppendError, CloseError, OpenError, ReadError, RecoverError, VerifyError};
 pub use leaf::{Blake3Leaf, LeafFunction};
 pub use map::Map;
+pub use open::OpenReport;
 pub use options::{
     BATCH_BYTES_MAX, COMMIT_QUEUE_BYTES_MAX_DEFAULT, Durability, Options, ReaderOptions,
     SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SYNC_DELAY_DEFAULT,
 };
+pub use reader::{DiskUsage, Reader, Scan};
 pub use record::{RECORD_BYTES_MAX, Record};
 pub use segment::header::FORMAT_VERSION;
 pub use seq::{Leaf, LedgerId, Seq};
 pub use storage::file::StorageError;
 pub use storage::{DiskStorage, LockMode, OpenMode, Storage, StorageFile};
+pub use wal::{Prepared, Wal};

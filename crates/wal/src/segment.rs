@@ -1,5 +1,111 @@
 //! Segments: files of consecutive records.
+//!
+//! Owns opening one and believing its header. What is in it is walked through in [`scan`], and closed off in
+//! [`seal`].
+
+use std::path::{Path, PathBuf};
+
+use crate::damage::{Damage, Problem};
+use crate::segment::footer::{TRAILER_BYTES, Trailer};
+use crate::segment::header::{HEADER_BYTES, HeaderError, SegmentHeader};
+use crate::segment::name::segment_name;
+use crate::seq::{LedgerId, Seq};
+use crate::storage::file::{LogFile, StorageError};
+use crate::storage::{OpenMode, Storage};
 
 pub(crate) mod footer;
 pub(crate) mod header;
 pub(crate) mod name;
+pub(crate) mod scan;
+pub(crate) mod seal;
+
+/// A segment whose header was read and belongs here.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub(crate) file: LogFile,
+    pub(crate) header: SegmentHeader,
+}
+
+/// Why a segment can't be used.
+#[derive(Debug, Clone)]
+pub(crate) enum SegmentError {
+    Storage(StorageError),
+    NewerVersion {
+        path: PathBuf,
+        found: u32,
+    },
+    /// At this offset.
+    Damaged {
+        offset: u64,
+        problem: Problem,
+    },
+}
+
+impl From<StorageError> for SegmentError {
+    fn from(error: StorageError) -> SegmentError {
+        SegmentError::Storage(error)
+    }
+}
+
+impl Segment {
+    /// Opens the segment that starts with `first_seq`. One that doesn't exist is damaged: who asks knows that it must.
+    pub(crate) fn open(
+        storage: &dyn Storage,
+        directory: &Path,
+        ledger_id: LedgerId,
+        first_seq: Seq,
+        mode: OpenMode,
+    ) -> Result<Segment, SegmentError> {
+        let path = directory.join(segment_name(first_seq));
+        let file = match LogFile::open(storage, path, mode) {
+            Err(error) if error.is_not_found() => {
+                return Err(SegmentError::Damaged { offset: 0, problem: Problem::Missing });
+            }
+            opened => opened?,
+        };
+        let header = read_header(&file)?;
+        match header.check_place(ledger_id, first_seq) {
+            Ok(()) => Ok(Segment { file, header }),
+            Err(problem) => Err(SegmentError::Damaged { offset: 0, problem }),
+        }
+    }
+
+    /// Its name in the log's directory.
+    pub(crate) fn name(&self) -> String {
+        segment_name(self.header.first_seq)
+    }
+
+    /// The trailer, if the file ends with one that is whole. Says nothing about the footer in front of it.
+    pub(crate) fn trailer(&self) -> Result<Option<Trailer>, StorageError> {
+        let file_bytes = self.file.length()?;
+        let mut block = [0; TRAILER_BYTES];
+        let Some(offset) = file_bytes.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
+        if self.file.read_up_to(&mut block, offset)? < TRAILER_BYTES {
+            return Ok(None);
+        }
+        Ok(Trailer::decode(&block, &self.header, file_bytes).ok())
+    }
+
+    /// Damage of this segment.
+    pub(crate) fn damage(&self, seqs: std::ops::Range<Seq>, offset: u64, problem: Problem) -> Damage {
+        Damage { segment: self.name(), seq_from: seqs.start, seq_to: seqs.end, offset, problem }
+    }
+}
+
+fn read_header(file: &LogFile) -> Result<SegmentHeader, SegmentError> {
+    let mut block = [0; HEADER_BYTES];
+    let read = file.read_up_to(&mut block, 0)?;
+    if read < HEADER_BYTES {
+        let (expected, found) = (HEADER_BYTES as u64, crate::fields::on_disk(read));
+        return Err(SegmentError::Damaged {
+            offset: found,
+            problem: Problem::Ends { part: "segment header", expected, found },
+        });
+    }
+    SegmentHeader::decode(&block).map_err(|error| match error {
+        HeaderError::NewerVersion(found) => {
+            SegmentError::NewerVersion { path: file.path().to_owned(), found }
+        }
+        HeaderError::Damaged(problem) => SegmentError::Damaged { offset: 0, problem },
+    })
+}

@@ -11,6 +11,8 @@ use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
 use crate::segment::header::FORMAT_VERSION;
 use crate::seq::{LedgerId, Seq};
 
+pub(crate) mod file;
+
 /// The length of the file.
 pub(crate) const WATERMARK_BYTES: usize = 8192;
 

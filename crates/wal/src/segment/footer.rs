@@ -201,16 +201,26 @@ impl Footer {
 
     /// The commit that this record belongs to.
     pub(crate) fn commit_of(&self, footer: &[u8], seq: Seq) -> Option<CommitEntry> {
+        self.commit(footer, self.commits_up_to(footer, seq).checked_sub(1)?)
+    }
+
+    /// Where the commit after the one that this record belongs to starts; `None` if that is the last one.
+    pub(crate) fn commit_after(&self, footer: &[u8], seq: Seq) -> Option<Seq> {
+        self.commit(footer, self.commits_up_to(footer, seq)).map(|commit| commit.first_seq)
+    }
+
+    /// How many commits start at this record or before it.
+    fn commits_up_to(&self, footer: &[u8], seq: Seq) -> u64 {
         let (mut low, mut high) = (0, self.trailer.commits);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.commit(footer, middle)?.first_seq <= seq {
+            if self.commit(footer, middle).is_some_and(|commit| commit.first_seq <= seq) {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        self.commit(footer, low.checked_sub(1)?)
+        low
     }
 
     fn commit(&self, footer: &[u8], index: u64) -> Option<CommitEntry> {

@@ -1,0 +1,101 @@
+//! The background thread that makes durable what nobody waits for, within a bound, and the watermark at idle.
+//!
+//! It is one more caller that may lead. It sleeps until the time that the [`FlushPlan`](crate::commit::queue::FlushPlan)
+//! says, and is notified only when that moves closer.
+
+use std::time::{Duration, Instant};
+
+use crate::commit::queue::{Asleep, Queue};
+use crate::log::Log;
+
+/// How soon a commit that somebody will wait for starts without them.
+pub(crate) const UNLED_DELAY_MAX: Duration = Duration::from_millis(1);
+
+/// After what time without a commit the watermark is synced, so that even a power cut leaves it exact.
+const IDLE_DELAY: Duration = Duration::from_millis(250);
+
+impl Log {
+    /// Sees to it that what was placed becomes durable within this time.
+    pub(crate) fn flush_within(&self, queue: &mut Queue, delay: Duration) {
+        // Before the clock is read: in a stream of appends the plan is made already.
+        if queue.flush.at.is_some() && delay >= self.sync_delay_max {
+            return;
+        }
+        let at = Instant::now() + delay;
+        if queue.flush.at.is_none_or(|planned| at < planned) {
+            queue.flush.at = Some(at);
+            self.nudge_flusher(queue, at);
+        }
+    }
+
+    /// After a commit: what is left to be done without anybody waiting for it.
+    pub(crate) fn plan_flush(&self, queue: &mut Queue, unsynced: bool) {
+        let now = Instant::now();
+        queue.flush.watermark_written_at = Some(now);
+        let filling = &queue.filling;
+        let idle = filling.records == 0 && !filling.sync;
+        queue.flush.at = match queue.flush.at {
+            // Tasks can't lead.
+            _ if !queue.leading && filling.outcome.has_waiters() => Some(now),
+            planned if unsynced => Some(planned.unwrap_or(now + self.sync_delay_max)),
+            _ if idle => None,
+            _ if filling.sync => Some(now + UNLED_DELAY_MAX.min(self.sync_delay_max)),
+            _ => Some(now + self.sync_delay_max),
+        };
+        self.nudge_flusher(queue, queue.flush.at.unwrap_or(now + IDLE_DELAY));
+    }
+
+    fn nudge_flusher(&self, queue: &mut Queue, at: Instant) {
+        let sleeps_too_long = match queue.flush.asleep {
+            None => false,
+            Some(Asleep::UntilNotified) => true,
+            Some(Asleep::Until(wakes_at)) => at < wakes_at,
+        };
+        if sleeps_too_long {
+            queue.flush.asleep = None;
+            self.flusher_wake.notify_one();
+        }
+    }
+
+    /// The flusher's life.
+    pub(crate) fn run_flusher(&self) {
+        let mut queue = self.queue.lock();
+        while !queue.flush.stop {
+            let now = Instant::now();
+            let can_lead = !queue.leading && queue.refusal().is_none();
+            if can_lead && queue.flush.at.is_some_and(|at| at <= now) {
+                queue.flush.at = None;
+                queue.filling.sync = true;
+                queue.leading = true;
+                drop(queue);
+                self.lead();
+                queue = self.queue.lock();
+                continue;
+            }
+            let idle_at = queue.flush.watermark_written_at.map(|written_at| written_at + IDLE_DELAY);
+            if idle_at.is_some_and(|at| at <= now) {
+                queue.flush.watermark_written_at = None;
+                drop(queue);
+                self.sync_watermark();
+                queue = self.queue.lock();
+                continue;
+            }
+            // While somebody leads, or nothing is taken any more, only the end of that changes what to do.
+            let wake_at = [queue.flush.at.filter(|_| can_lead), idle_at].into_iter().flatten().min();
+            queue.flush.asleep = Some(wake_at.map_or(Asleep::UntilNotified, Asleep::Until));
+            match wake_at {
+                None => self.flusher_wake.wait(&mut queue),
+                Some(at) => drop(self.flusher_wake.wait_until(&mut queue, at)),
+            }
+            queue.flush.asleep = None;
+        }
+    }
+
+    /// Syncs the watermark without holding up the next commit. A failed sync here is as final as any other.
+    pub(crate) fn sync_watermark(&self) {
+        let file = self.tail.lock().watermark_file().clone();
+        if let Err(error) = file.sync() {
+            self.poison(error);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Leading: gathering a commit, taking it to the tail, settling it, and passing the lead on.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
+
+use crate::commit::batch::Batch;
+use crate::commit::flusher::UNLED_DELAY_MAX;
+use crate::commit::outcome::{Outcome, ParkedCaller, Settled, Signal, Waiter};
+use crate::commit::queue::{Queue, records_bytes};
+use crate::error::AppendError;
+use crate::log::Log;
+use crate::options::Durability;
+use crate::record::RecordHeader;
+use crate::seq::Seq;
+use crate::tail::CommitFailure;
+
+/// How long a leader waits at most for as many callers as the last commit had. Callers in a closed loop come back
+/// within this; without the wait they fall apart into two half commits that take turns.
+const GATHER_DELAY_MAX: Duration = Duration::from_micros(100);
+
+impl Log {
+    /// Places records as one part of one commit and waits until they have this durability.
+    pub(crate) fn append(
+        &self,
+        records: &[(RecordHeader, &[u8])],
+        durability: Durability,
+    ) -> Result<(Seq, Durability), AppendError> {
+        let mut queue = self.enter(records_bytes(records))?;
+        let first = queue.place(records);
+        let reached = match durability {
+            Durability::Buffered => {
+                self.flush_within(&mut queue, self.sync_delay_max);
+                Durability::Buffered
+            }
+            Durability::Written => self.settle_filling(queue)?,
+            Durability::Durable => {
+                queue.filling.sync = true;
+                self.settle_filling(queue)?
+            }
+        };
+        Ok((first, reached))
+    }
+
+    /// Places records without waiting for them.
+    pub(crate) fn submit(
+        &self,
+        records: &[(RecordHeader, &[u8])],
+        durability: Durability,
+    ) -> Result<(Seq, Arc<Outcome>), AppendError> {
+        let mut queue = self.enter(records_bytes(records))?;
+        let first = queue.place(records);
+        queue.filling.sync |= durability == Durability::Durable;
+        let delay = if durability == Durability::Buffered { self.sync_delay_max } else { UNLED_DELAY_MAX };
+        self.flush_within(&mut queue, delay.min(self.sync_delay_max));
+        Ok((first, Arc::clone(&queue.filling.outcome)))
+    }
+
+    /// Makes everything placed so far durable, and says how far that is.
+    pub(crate) fn sync(&self) -> Result<Seq, AppendError> {
+        let mut queue = self.queue.lock();
+        if let Some(refusal) = queue.refusal() {
+            return Err(refusal);
+        }
+        let end = queue.filling.end_seq();
+        if self.durable.end() < end {
+            queue.filling.sync = true;
+            self.settle_filling(queue)?;
+        }
+        Ok(end)
+    }
+
+    /// Waits for a commit that records were submitted to.
+    pub(crate) fn wait_for(&self, outcome: &Arc<Outcome>) -> Settled {
+        if let Some(settled) = outcome.settled() {
+            return settled;
+        }
+        let queue = self.queue.lock();
+        if Arc::ptr_eq(&queue.filling.outcome, outcome) {
+            return self.settle_filling(queue);
+        }
+        // It was taken: its leader settles it.
+        drop(queue);
+        let caller = ParkedCaller::current();
+        match outcome.register(Waiter::Thread(Arc::clone(&caller))) {
+            Some(settled) => settled,
+            None => self.await_signal(&caller, outcome),
+        }
+    }
+
+    /// Takes hold of the queue once there is room for this much, leading a commit if that is what makes room.
+    pub(crate) fn enter(&self, bytes: u64) -> Result<MutexGuard<'_, Queue>, AppendError> {
+        let mut queue = self.queue.lock();
+        loop {
+            if let Some(refusal) = queue.refusal() {
+                return Err(refusal);
+            }
+            if queue.has_room(bytes) {
+                return Ok(queue);
+            }
+            if queue.leading {
+                self.room.wait(&mut queue);
+            } else {
+                queue.leading = true;
+                drop(queue);
+                self.lead();
+                queue = self.queue.lock();
+            }
+        }
+    }
+
+    /// Sees to it that the commit that is being filled gets settled: by leading it, or by waiting for who does.
+    fn settle_filling(&self, mut queue: MutexGuard<'_, Queue>) -> Settled {
+        let outcome = Arc::clone(&queue.filling.outcome);
+        queue.filling.waiting += 1;
+        self.filling_waiting.store(queue.filling.waiting, Ordering::Relaxed);
+        if !queue.leading {
+            queue.leading = true;
+            drop(queue);
+            return self.lead_own(&outcome);
+        }
+        let caller = ParkedCaller::current();
+        // Only a leader settles, and it must take the commit first, for which it needs the queue.
+        outcome.register(Waiter::Thread(Arc::clone(&caller)));
+        drop(queue);
+        self.await_signal(&caller, &outcome)
+    }
+
+    fn await_signal(&self, caller: &ParkedCaller, outcome: &Outcome) -> Settled {
+        match caller.wait() {
+            Signal::Settled => outcome.settled().expect("who is woken for a settled commit finds it so"),
+            Signal::Lead => self.lead_own(outcome),
+        }
+    }
+
+    fn lead_own(&self, outcome: &Outcome) -> Settled {
+        self.lead();
+        outcome.settled().expect("a leader settles the commit that it was in")
+    }
+
+    /// Leads one commit. The caller has set `leading`, or was passed the lead.
+    pub(crate) fn lead(&self) {
+        self.gather();
+        let (mut batch, poison) = {
+            let mut queue = self.queue.lock();
+            self.filling_waiting.store(0, Ordering::Relaxed);
+            (queue.take(), queue.poison.clone())
+        };
+        self.room.notify_all();
+        self.last_waiting.store(batch.waiting, Ordering::Relaxed);
+        let (result, standing) = {
+            let mut tail = self.tail.lock();
+            let result = match poison {
+                Some(error) => Err(CommitFailure::Refused(error)),
+                None => tail.commit(&mut batch),
+            };
+            self.upkeep.ask(tail.take_followup());
+            (
+                result,
+                Standing {
+                    durable_end: tail.durable_end(),
+                    unsynced: tail.has_unsynced(),
+                    syncs: tail.syncs(),
+                },
+            )
+        };
+        self.settle(batch, result, standing);
+    }
+
+    /// Gives callers that are on their way the time to join, if there were several of them last time.
+    fn gather(&self) {
+        let expected = self.last_waiting.load(Ordering::Relaxed);
+        if expected <= 1 {
+            return;
+        }
+        let deadline = Instant::now() + GATHER_DELAY_MAX;
+        while self.filling_waiting.load(Ordering::Relaxed) < expected && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+    }
+
+    fn settle(&self, batch: Batch, result: Result<(), CommitFailure>, standing: Standing) {
+        self.counters.count(&batch, result.is_ok(), standing.syncs);
+        let outcome = Arc::clone(&batch.outcome);
+        let reached = if batch.sync { Durability::Durable } else { Durability::Written };
+        let mut queue = self.queue.lock();
+        let (settled, abandoned) = match result {
+            Ok(()) => (Ok(reached), None),
+            Err(CommitFailure::NotWritten(error)) => {
+                let error = match error.is_storage_full() {
+                    true => AppendError::StorageFull(error),
+                    false => AppendError::NotWritten(error),
+                };
+                (Err(error.clone()), Some((queue.restart_at(batch.first_seq), error)))
+            }
+            Err(CommitFailure::Refused(error)) => {
+                let error = AppendError::Poisoned(error);
+                (Err(error.clone()), Some((queue.restart_at(batch.first_seq), error)))
+            }
+            Err(CommitFailure::Unknown(error)) => {
+                queue.poison = Some(error.clone());
+                let behind = AppendError::Poisoned(error.clone());
+                (Err(AppendError::OutcomeUnknown(error)), Some((queue.restart_at(batch.first_seq), behind)))
+            }
+        };
+        queue.recycle(batch);
+        // Whoever is told that a record is durable finds it so wherever it looks.
+        if queue.poison.is_some() {
+            self.durable.finish();
+        } else {
+            self.durable.advance(standing.durable_end);
+        }
+        let next = queue.pass_lead();
+        self.plan_flush(&mut queue, standing.unsynced);
+        drop(queue);
+        // The next commit must not wait for the waking of this one's callers.
+        if let Some(next) = next {
+            next.signal(Signal::Lead);
+        } else {
+            self.room.notify_all();
+        }
+        outcome.settle(&settled);
+        if let Some((abandoned, error)) = abandoned {
+            abandoned.settle(&Err(error));
+        }
+    }
+}
+
+/// How the tail stands after a commit.
+struct Standing {
+    durable_end: Seq,
+    unsynced: bool,
+    syncs: u64,
+}

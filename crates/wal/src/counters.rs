@@ -1,0 +1,62 @@
+//! What a log did since it was opened, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::commit::batch::Batch;
+
+/// What a log did since it was opened. `records / syncs` is how many records shared a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Records written.
+    pub records: u64,
+    /// Commits written: one write each.
+    pub commits: u64,
+    /// Syncs of segments.
+    pub syncs: u64,
+    /// Bytes written into segments, frames and padding of records included.
+    pub bytes: u64,
+    /// Segments that got their footer.
+    pub sealed: u64,
+    /// Attempts at that which failed. They are repeated when the log is opened again.
+    pub seal_failures: u64,
+}
+
+/// The same, as they are being counted.
+#[derive(Debug, Default)]
+pub(crate) struct LiveCounters {
+    records: AtomicU64,
+    commits: AtomicU64,
+    syncs: AtomicU64,
+    bytes: AtomicU64,
+    sealed: AtomicU64,
+    seal_failures: AtomicU64,
+}
+
+impl LiveCounters {
+    /// After each commit. `syncs` is the tail's own count.
+    pub(crate) fn count(&self, batch: &Batch, written: bool, syncs: u64) {
+        self.syncs.store(syncs, Ordering::Relaxed);
+        if written && batch.records > 0 {
+            self.records.fetch_add(u64::from(batch.records), Ordering::Relaxed);
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(batch.total_bytes(), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn count_seal(&self, sealed: bool) {
+        let counter = if sealed { &self.sealed } else { &self.seal_failures };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> Counters {
+        Counters {
+            records: self.records.load(Ordering::Relaxed),
+            commits: self.commits.load(Ordering::Relaxed),
+            syncs: self.syncs.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            sealed: self.sealed.load(Ordering::Relaxed),
+            seal_failures: self.seal_failures.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a log's directory holds, by name.
+
+use std::path::{Path, PathBuf};
+
+use crate::segment::name::{FileKind, file_kind};
+use crate::seq::Seq;
+use crate::storage::Storage;
+use crate::storage::file::StorageError;
+
+/// The names in a log's directory, sorted out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inventory {
+    /// The first records of all segments, in order.
+    pub(crate) segments: Vec<Seq>,
+    pub(crate) watermark: bool,
+    /// Names that are nearly a segment's.
+    pub(crate) near_segments: Vec<String>,
+    /// Bytes that recovery kept aside.
+    pub(crate) torn: Vec<PathBuf>,
+    /// Whether there is anything that an unfinished creation can't have left.
+    pub(crate) foreign: bool,
+}
+
+impl Inventory {
+    /// Lists the directory. `None` if there is none.
+    pub(crate) fn take(storage: &dyn Storage, directory: &Path) -> Result<Option<Inventory>, StorageError> {
+        let names = match storage.list(directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            listed => listed.map_err(|error| StorageError::new("list", directory, error))?,
+        };
+        let mut inventory = Inventory::default();
+        for name in names {
+            match file_kind(&name) {
+                FileKind::Segment(first_seq) => inventory.segments.push(first_seq),
+                FileKind::Watermark => inventory.watermark = true,
+                FileKind::Spare | FileKind::WatermarkNew | FileKind::Lock => {}
+                FileKind::NearSegment => {
+                    inventory.near_segments.push(name.to_string_lossy().into_owned());
+                    inventory.foreign = true;
+                }
+                FileKind::Torn => {
+                    inventory.torn.push(directory.join(name));
+                    inventory.foreign = true;
+                }
+                FileKind::Other => inventory.foreign = true,
+            }
+        }
+        inventory.segments.sort_unstable();
+        inventory.near_segments.sort_unstable();
+        inventory.torn.sort_unstable();
+        Ok(Some(inventory))
+    }
+
+    /// Whether nothing says that there is, or was, a log.
+    pub(crate) fn is_no_log(&self) -> bool {
+        !self.watermark && self.segments.is_empty()
+    }
+}

@@ -1,0 +1,174 @@
+//! The lock that keeps a second writer out, and what it says about the one that holds it.
+//!
+//! The lock is the kernel's, on an open file: it ends with the process, however that ends. The text in the file is
+//! only for people and for judging what a crash may have lost; it is never what decides who may write.
+//!
+//! Readers and verification never hold the lock. They may ask for a moment, shared, whether there is a writer; a
+//! writer that meets only such askers tries again.
+
+use std::path::Path;
+
+use crate::error::OpenError;
+use crate::segment::name::LOCK_NAME;
+use crate::storage::file::{LogFile, StorageError};
+use crate::storage::{LockMode, OpenMode, Storage};
+
+/// How often a writer tries again when only askers are in its way. Each of them is gone within microseconds.
+const ATTEMPTS_MAX: u32 = 1000;
+
+/// No more than this of a lock file is read.
+const TEXT_BYTES_MAX: usize = 512;
+
+/// The lock, held until dropped.
+#[derive(Debug)]
+pub(crate) struct WriterLock {
+    file: LogFile,
+    /// What the file said when it was locked: about the writer before.
+    pub(crate) before: LockText,
+}
+
+/// What a lock file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LockText {
+    pub(crate) pid: Option<u32>,
+    pub(crate) since_ns: Option<i64>,
+    /// The system's boot during which it was written.
+    pub(crate) boot_id: Option<String>,
+}
+
+impl WriterLock {
+    /// Takes the lock, making its file if need be.
+    pub(crate) fn take(storage: &dyn Storage, directory: &Path) -> Result<WriterLock, OpenError> {
+        let file = LogFile::open(storage, directory.join(LOCK_NAME), OpenMode::Create)?;
+        for _ in 0..ATTEMPTS_MAX {
+            if try_lock(&file, LockMode::Exclusive)? {
+                let before = LockText::read(&file)?;
+                return Ok(WriterLock { file, before });
+            }
+            // An opening of its own, because asking with the first would give up a lock that it may hold.
+            if !try_lock(&LogFile::open(storage, file.path().to_owned(), OpenMode::Read)?, LockMode::Shared)?
+            {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        let LockText { pid, since_ns, .. } = LockText::read(&file)?;
+        Err(OpenError::Locked { path: file.path().to_owned(), pid, since: since_ns })
+    }
+
+    /// Says who holds the lock now.
+    pub(crate) fn announce(&self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let text = LockText {
+            pid: Some(std::process::id()),
+            since_ns: Some(storage.now_ns()),
+            boot_id: storage.boot_id(),
+        };
+        self.file.set_length(0)?;
+        self.file.write_all(text.encode().as_bytes(), 0)
+    }
+}
+
+/// Whether a writer holds the lock right now.
+pub(crate) fn is_held(storage: &dyn Storage, directory: &Path) -> Result<bool, StorageError> {
+    match LogFile::open(storage, directory.join(LOCK_NAME), OpenMode::Read) {
+        Ok(file) => Ok(!try_lock(&file, LockMode::Shared)?),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the lock file says, whoever holds it.
+pub(crate) fn read_text(storage: &dyn Storage, directory: &Path) -> Result<LockText, StorageError> {
+    match LogFile::open(storage, directory.join(LOCK_NAME), OpenMode::Read) {
+        Ok(file) => LockText::read(&file),
+        Err(error) if error.is_not_found() => Ok(LockText::default()),
+        Err(error) => Err(error),
+    }
+}
+
+fn try_lock(file: &LogFile, mode: LockMode) -> Result<bool, StorageError> {
+    file.raw().try_lock(mode).map_err(|error| file.error("lock", error))
+}
+
+impl LockText {
+    fn encode(&self) -> String {
+        let number = |number: Option<i64>| number.map_or("null".to_owned(), |number| number.to_string());
+        let boot = self.boot_id.as_ref().map_or("null".to_owned(), |id| format!("\"{id}\""));
+        let (pid, since) = (number(self.pid.map(i64::from)), number(self.since_ns));
+        format!("{{\"pid\":{pid},\"sinceNs\":{since},\"bootId\":{boot}}}\n")
+    }
+
+    fn read(file: &LogFile) -> Result<LockText, StorageError> {
+        let mut bytes = [0; TEXT_BYTES_MAX];
+        let read = file.read_up_to(&mut bytes, 0)?;
+        Ok(LockText::decode(
+            bytes.get(..read).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default(),
+        ))
+    }
+
+    /// Whatever can be made out of the text. Anything may stand there.
+    fn decode(text: &str) -> LockText {
+        let field = |name: &str| {
+            let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
+            let value = rest.split([',', '}']).next()?.trim().trim_matches('"');
+            Some(value).filter(|value| !value.is_empty() && *value != "null")
+        };
+        LockText {
+            pid: field("pid").and_then(|value| value.parse().ok()),
+            since_ns: field("sinceNs").and_then(|value| value.parse().ok()),
+            boot_id: field("bootId").map(str::to_owned),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::DiskStorage;
+
+    #[test]
+    fn the_text_says_who_and_anything_else_says_nothing() {
+        let text = LockText { pid: Some(7), since_ns: Some(-5), boot_id: Some("a-b".to_owned()) };
+        assert_eq!(LockText::decode(&text.encode()), text);
+        assert_eq!(LockText::decode(&LockText::default().encode()), LockText::default());
+        for noise in ["", "{", "\"pid\":", "\"pid\":x,\"sinceNs\":99999999999999999999}"] {
+            assert_eq!(LockText::decode(noise), LockText::default(), "{noise}");
+        }
+    }
+
+    #[test]
+    fn a_second_writer_is_told_who_holds_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = WriterLock::take(&DiskStorage, directory.path()).unwrap();
+        lock.announce(&DiskStorage).unwrap();
+        assert!(is_held(&DiskStorage, directory.path()).unwrap());
+        match WriterLock::take(&DiskStorage, directory.path()) {
+            Err(OpenError::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+            other => panic!("{other:?}"),
+        }
+        drop(lock);
+        assert!(!is_held(&DiskStorage, directory.path()).unwrap());
+    }
+
+    #[test]
+    fn one_who_only_asks_does_not_keep_a_writer_out_for_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(LOCK_NAME);
+        let asker = LogFile::open(&DiskStorage, path, OpenMode::Create).unwrap();
+        assert!(try_lock(&asker, LockMode::Shared).unwrap());
+        let (taken, directory) = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                // Each failed call is one that met the asker; only a wrong protocol takes it for a writer for good.
+                loop {
+                    if let Ok(lock) = WriterLock::take(&DiskStorage, directory.path()) {
+                        return lock;
+                    }
+                }
+            });
+            drop(asker);
+            (writer.join(), &directory)
+        });
+        assert!(taken.is_ok());
+        assert!(directory.path().exists());
+    }
+}

@@ -1,0 +1,168 @@
+//! An open log, as its handles, tickets and background threads share it.
+//!
+//! Lock order: `queue` before `tail` is never needed, and neither is held while waiting for the other: who leads
+//! holds `tail` alone, who places holds `queue` alone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::commit::queue::Queue;
+use crate::counters::LiveCounters;
+use crate::durable_mark::DurableMark;
+use crate::error::{CloseError, OpenError};
+use crate::leaf::LeafFunction;
+use crate::lock::WriterLock;
+use crate::options::Options;
+use crate::seq::LedgerId;
+use crate::spare::SpareShelf;
+use crate::storage::Storage;
+use crate::storage::file::StorageError;
+use crate::tail::{Tail, TailStart};
+use crate::upkeep::Upkeep;
+
+/// An open log.
+pub(crate) struct Log {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) directory: PathBuf,
+    pub(crate) ledger_id: LedgerId,
+    pub(crate) leaf_function: Arc<dyn LeafFunction>,
+    pub(crate) sync_delay_max: Duration,
+    pub(crate) queue: Mutex<Queue>,
+    /// Notified when there may be room in the queue, and when nobody leads any more.
+    pub(crate) room: Condvar,
+    pub(crate) flusher_wake: Condvar,
+    /// How many callers wait in the commit that is being filled; a copy, for the leader that gathers.
+    pub(crate) filling_waiting: AtomicU32,
+    /// How many callers waited in the last commit.
+    pub(crate) last_waiting: AtomicU32,
+    pub(crate) tail: Mutex<Tail>,
+    pub(crate) durable: Arc<DurableMark>,
+    pub(crate) shelf: Arc<SpareShelf>,
+    pub(crate) upkeep: Upkeep,
+    pub(crate) counters: LiveCounters,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    lock: Mutex<Option<WriterLock>>,
+}
+
+impl Log {
+    /// Starts a log at the point that opening found.
+    pub(crate) fn start(
+        options: &Options,
+        directory: PathBuf,
+        lock: WriterLock,
+        start: TailStart,
+    ) -> Result<Arc<Log>, OpenError> {
+        let last = *start.watermark.last();
+        let shelf = Arc::new(SpareShelf::new(Arc::clone(&options.storage), &directory));
+        let log = Arc::new(Log {
+            storage: Arc::clone(&options.storage),
+            directory: directory.clone(),
+            ledger_id: last.ledger_id,
+            leaf_function: Arc::clone(&options.leaf_function),
+            sync_delay_max: options.sync_delay_max,
+            queue: Mutex::new(Queue::new(last.seq, options.commit_queue_bytes_max)),
+            room: Condvar::new(),
+            flusher_wake: Condvar::new(),
+            filling_waiting: AtomicU32::new(0),
+            last_waiting: AtomicU32::new(0),
+            durable: Arc::new(DurableMark::new(last.seq)),
+            tail: Mutex::new(Tail::new(options, directory, Arc::clone(&shelf), start)),
+            shelf,
+            upkeep: Upkeep::default(),
+            counters: LiveCounters::default(),
+            threads: Mutex::default(),
+            lock: Mutex::new(Some(lock)),
+        });
+        log.spawn("runledger-flush", Log::run_flusher)?;
+        if let Err(error) = log.spawn("runledger-upkeep", Log::run_upkeep) {
+            log.stop_threads();
+            return Err(error);
+        }
+        Ok(log)
+    }
+
+    fn spawn(self: &Arc<Log>, name: &str, run: fn(&Log)) -> Result<(), OpenError> {
+        let log = Arc::clone(self);
+        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&log));
+        match spawned {
+            Ok(thread) => self.threads.lock().push(thread),
+            Err(error) => return Err(StorageError::new("start a thread for", &self.directory, error).into()),
+        }
+        Ok(())
+    }
+
+    /// Refuses everything from now on: nobody knows what is on the medium.
+    pub(crate) fn poison(&self, error: StorageError) {
+        self.queue.lock().poison.get_or_insert(error);
+        self.durable.finish();
+    }
+
+    /// Makes everything durable, records the good end, and gives the log up. Later calls do nothing.
+    pub(crate) fn close(&self) -> Result<(), CloseError> {
+        let last_commit = {
+            let mut queue = self.queue.lock();
+            if queue.closed {
+                return Ok(());
+            }
+            queue.closed = true;
+            // Whoever leads now ends in a moment; whoever was passed the lead, too.
+            while queue.leading {
+                self.room.wait(&mut queue);
+            }
+            queue.leading = true;
+            queue.filling.sync = true;
+            Arc::clone(&queue.filling.outcome)
+        };
+        self.lead();
+        self.stop_threads();
+        let finished = self.finish();
+        self.durable.finish();
+        *self.lock.lock() = None;
+        match last_commit.settled() {
+            Some(Err(error)) => Err(error.into()),
+            _ => finished,
+        }
+    }
+
+    /// Gives the log up as the death of its process would: nothing more is written.
+    #[cfg(test)]
+    pub(crate) fn abandon(&self) {
+        {
+            let mut queue = self.queue.lock();
+            queue.closed = true;
+            while queue.leading {
+                self.room.wait(&mut queue);
+            }
+        }
+        self.stop_threads();
+        *self.lock.lock() = None;
+    }
+
+    fn finish(&self) -> Result<(), CloseError> {
+        let refusal = self.queue.lock().poison.clone();
+        if let Some(error) = refusal {
+            return Err(crate::error::AppendError::OutcomeUnknown(error).into());
+        }
+        let mut tail = self.tail.lock();
+        if tail.has_unsynced() {
+            // The last commit couldn't be written for lack of space; what was written before it still can be synced.
+            tail.sync()?;
+        }
+        Ok(tail.mark_clean()?)
+    }
+
+    fn stop_threads(&self) {
+        self.queue.lock().flush.stop = true;
+        self.flusher_wake.notify_all();
+        self.upkeep.stop();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            // A thread that panicked has said so; closing goes on.
+            let _ = thread.join();
+        }
+    }
+}

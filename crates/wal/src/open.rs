@@ -1,0 +1,292 @@
+//! Opening a log for writing: taking the lock, judging what is there, and recovering what a crash left.
+//!
+//! Nothing is changed before everything that decides was read and understood: a directory that is no log, a newer
+//! version, and damage are refused with the files as they were. A log is never opened as empty because something is
+//! missing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::damage::{Damage, Problem};
+use crate::directory::Inventory;
+use crate::error::OpenError;
+use crate::lock::WriterLock;
+use crate::log::Log;
+use crate::options::Options;
+use crate::recovery::apply::Surgeon;
+use crate::recovery::examine::{Examined, Examiner, newer};
+use crate::recovery::table::{Answer, Mark, Row, decide};
+use crate::segment::header::HEADER_END;
+use crate::segment::name::WATERMARK_NAME;
+use crate::segment::{Segment, SegmentError};
+use crate::seq::{LedgerId, Seq};
+use crate::storage::file::StorageError;
+use crate::storage::{OpenMode, Storage};
+use crate::tail::{Active, Followup, TailStart};
+use crate::watermark::file::{WatermarkFile, read_slots};
+use crate::watermark::{Slots, Watermark};
+
+/// What opening a log found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenReport {
+    /// There was no log; now there is.
+    pub created: bool,
+    /// The log had been closed in good order.
+    pub clean: bool,
+    /// Records that were found behind the watermark and are part of the log now. They had not been acknowledged,
+    /// unless the power failed.
+    pub recovered_records: u64,
+    /// Bytes that were no whole commit, were cut off the log's end, and lie in `torn_file` now.
+    pub torn_tail_bytes: u64,
+    /// Where these bytes are kept.
+    pub torn_file: Option<PathBuf>,
+    /// Whether what was cut may have been acknowledged, for all that can be known after a power cut.
+    pub ambiguous: bool,
+    /// The log's segments, the one that grows included.
+    pub segments: u64,
+    /// The number that the next record gets.
+    pub next_seq: Seq,
+}
+
+/// Opens the log in a directory.
+pub(crate) fn open(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport), OpenError> {
+    options.check()?;
+    let storage = &*options.storage;
+    let inventory = Inventory::take(storage, directory)?;
+    match inventory {
+        Some(inventory) if !inventory.is_no_log() => open_existing(directory, options),
+        Some(inventory) if inventory.foreign => {
+            Err(OpenError::ForeignDirectory { path: directory.to_owned() })
+        }
+        _ if options.create => create(directory, options),
+        _ => Err(OpenError::NotALedger { path: directory.to_owned() }),
+    }
+}
+
+fn create(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport), OpenError> {
+    let storage = &*options.storage;
+    let failed = |operation, error| StorageError::new(operation, directory, error);
+    storage.create_directory(directory).map_err(|error| failed("create", error))?;
+    let lock = WriterLock::take(storage, directory)?;
+    // Somebody else may have been faster.
+    if Inventory::take(storage, directory)?.is_some_and(|inventory| !inventory.is_no_log()) {
+        drop(lock);
+        return open_existing(directory, options);
+    }
+    lock.announce(storage)?;
+    // CRASH: a lock file at most, which the next attempt takes for nothing.
+    let id = LedgerId::from_bytes(storage.random());
+    let mut watermark = WatermarkFile::create(storage, directory, Watermark::of_new_ledger(id))?;
+    if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        storage.sync_directory(parent).map_err(|error| StorageError::new("sync", parent, error))?;
+    }
+    mark_in_use(&mut watermark)?;
+    let report = OpenReport { created: true, ..OpenReport::of(&watermark, 0) };
+    let start = TailStart { watermark, active: None, last_capacity_bytes: 0 };
+    Ok((Log::start(options, directory.to_owned(), lock, start)?, report))
+}
+
+fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport), OpenError> {
+    let storage = &*options.storage;
+    // Without the lock, so that a newer version's files aren't touched at all, not even the lock's.
+    read_watermark(storage, directory)?;
+    let lock = WriterLock::take(storage, directory)?;
+    let opened = Opening::look(directory, options, &lock)?;
+    let (start, unsealed, report) = opened.settle(options)?;
+    lock.announce(storage)?;
+    let log = Log::start(options, directory.to_owned(), lock, start)?;
+    for sealable in unsealed {
+        log.upkeep.ask(Followup { sealable: Some(sealable), spare_bytes: None });
+    }
+    Ok((log, report))
+}
+
+/// From here on a clean close is no longer what the watermark says, whatever happens.
+fn mark_in_use(watermark: &mut WatermarkFile) -> Result<(), StorageError> {
+    let last = *watermark.last();
+    watermark.advance(Watermark { clean: false, ..last })?;
+    watermark.file().sync()
+}
+
+/// Reads a log's watermark, which must be there.
+pub(crate) fn read_watermark(
+    storage: &dyn Storage,
+    directory: &Path,
+) -> Result<(Watermark, bool), OpenError> {
+    let damaged = |problem| {
+        let segment = WATERMARK_NAME.to_owned();
+        OpenError::Damaged(Damage { segment, seq_from: Seq::ZERO, seq_to: Seq::ZERO, offset: 0, problem })
+    };
+    match read_slots(storage, directory)? {
+        Some(Slots::Sound { newest, other_broken }) => Ok((newest, other_broken)),
+        Some(Slots::NewerVersion(found)) => Err(newer(directory.join(WATERMARK_NAME), found)),
+        Some(Slots::Broken(problem)) => Err(damaged(problem)),
+        None => Err(damaged(Problem::Missing)),
+    }
+}
+
+/// What the watermark is worth: after the crash of a process it is exact, after a power cut it may lag.
+pub(crate) fn judge_mark(
+    storage: &dyn Storage,
+    mark: &Watermark,
+    slot_broken: bool,
+    last_boot_id: Option<&String>,
+) -> Mark {
+    let same_boot = last_boot_id.is_some() && storage.boot_id().as_ref() == last_boot_id;
+    match mark.clean {
+        // The broken one may have been the newer.
+        _ if slot_broken => Mark::MayLag,
+        true => Mark::Clean,
+        false if same_boot => Mark::Exact,
+        false => Mark::MayLag,
+    }
+}
+
+/// An existing log, looked at and not yet changed.
+pub(crate) struct Opening<'a> {
+    directory: &'a Path,
+    storage: &'a dyn Storage,
+    inventory: Inventory,
+    mark: Watermark,
+    pub(crate) examined: Examined,
+    pub(crate) row: Row,
+}
+
+impl<'a> Opening<'a> {
+    /// Reads everything that decides.
+    pub(crate) fn look(
+        directory: &'a Path,
+        options: &'a Options,
+        lock: &WriterLock,
+    ) -> Result<Self, OpenError> {
+        let storage = &*options.storage;
+        let inventory = Inventory::take(storage, directory)?.unwrap_or_default();
+        let (mark, slot_broken) = read_watermark(storage, directory)?;
+        let worth = judge_mark(storage, &mark, slot_broken, lock.before.boot_id.as_ref());
+        let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
+        let examined = Examiner { storage, directory, ledger_id, segments }.examine(&mark)?;
+        if let Some(part) = examined.parts.last() {
+            let (found, given) = (part.segment.header.leaf_function, options.leaf_function.id());
+            if found != given {
+                return Err(OpenError::OtherLeafFunction { found, given });
+            }
+        }
+        // Sound commits behind a clean mark: whoever put them there, the log didn't end where the mark says.
+        let grew = examined.end.seq != mark.seq;
+        let worth = if worth == Mark::Clean && grew { Mark::MayLag } else { worth };
+        let row = decide(worth, examined.behind);
+        if row.answer == Answer::Refuse {
+            let junk = examined.junk.as_ref().expect("what is refused was found somewhere");
+            return Err(OpenError::Damaged(junk.damage()));
+        }
+        Ok(Opening { directory, storage, inventory, mark, examined, row })
+    }
+
+    /// Does what is to be done. Returns what the log goes on from, and what its background has to seal.
+    pub(crate) fn settle(
+        self,
+        options: &Options,
+    ) -> Result<(TailStart, Vec<(Seq, Seq)>, OpenReport), OpenError> {
+        let Opening { directory, storage, inventory, mark, mut examined, row } = self;
+        let surgeon = Surgeon { storage, directory, ledger_id: mark.ledger_id };
+        let mut watermark = WatermarkFile::resume(storage, directory, mark)?;
+        let goes_on = row.answer == Answer::Continue;
+        let torn_file = if goes_on { None } else { surgeon.apply(&examined, row.answer, &mut watermark)? };
+        if goes_on {
+            mark_in_use(&mut watermark)?;
+        }
+        let last = examined.parts.last();
+        let last_capacity_bytes = last.map_or(0, |part| part.segment.header.capacity_bytes);
+        let grows = goes_on && last.is_some_and(|part| !part.sealed);
+        let mut unsealed =
+            unsealed_before(storage, directory, mark.ledger_id, &inventory.segments, mark.segment)?;
+        unsealed.extend(examined.unsealed(grows));
+        let torn_tail_bytes = match &examined.junk {
+            Some(junk) if row.answer == Answer::SetAside => {
+                set_aside_bytes(storage, torn_file.as_deref(), junk.bytes)?
+            }
+            Some(junk) => junk.bytes,
+            None => 0,
+        };
+        let set_aside = u64::from(row.answer == Answer::SetAside);
+        let report = OpenReport {
+            clean: row.mark == Mark::Clean,
+            recovered_records: examined.end.seq.since(mark.seq),
+            torn_tail_bytes,
+            torn_file,
+            ambiguous: row.ambiguous,
+            ..OpenReport::of(&watermark, crate::fields::on_disk(inventory.segments.len()) - set_aside)
+        };
+        let offset = examined.end.offset;
+        let active = examined.parts.pop().filter(|_| grows).map(|part| Active {
+            segment: part.segment,
+            offset,
+            spare_requested: false,
+        });
+        let last_capacity_bytes = last_capacity_bytes.min(options.segment_bytes);
+        Ok((TailStart { watermark, active, last_capacity_bytes }, unsealed, report))
+    }
+}
+
+impl OpenReport {
+    fn of(watermark: &WatermarkFile, segments: u64) -> OpenReport {
+        OpenReport {
+            created: false,
+            clean: true,
+            recovered_records: 0,
+            torn_tail_bytes: 0,
+            torn_file: None,
+            ambiguous: false,
+            segments,
+            next_seq: watermark.last().seq,
+        }
+    }
+}
+
+impl Examined {
+    /// The segments that lack their footer, without the one that goes on growing: first record, and end of records.
+    fn unsealed(&self, last_grows: bool) -> Vec<(Seq, Seq)> {
+        let mut unsealed = Vec::new();
+        let mut parts = self.parts.iter().peekable();
+        while let Some(part) = parts.next() {
+            let next = parts.peek().map(|next| next.segment.header.first_seq);
+            if !part.sealed && !(next.is_none() && last_grows) {
+                unsealed.push((part.segment.header.first_seq, next.unwrap_or(self.end.seq)));
+            }
+        }
+        unsealed
+    }
+}
+
+/// The segments right before the watermark's whose sealing was cut short. Stops at the first sealed one: sealing goes
+/// in order.
+fn unsealed_before(
+    storage: &dyn Storage,
+    directory: &Path,
+    ledger_id: LedgerId,
+    segments: &[Seq],
+    mark_segment: Seq,
+) -> Result<Vec<(Seq, Seq)>, OpenError> {
+    let mut unsealed = Vec::new();
+    let mut end = mark_segment;
+    for first_seq in segments.iter().rev().copied().skip_while(|first_seq| *first_seq >= mark_segment) {
+        match Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read) {
+            Ok(segment) if segment.trailer()?.is_none() => unsealed.push((first_seq, end)),
+            Err(SegmentError::Storage(error)) => return Err(error.into()),
+            // A damaged one is for verification and readers to report: it doesn't keep the log from growing.
+            Ok(_) | Err(_) => break,
+        }
+        end = first_seq;
+    }
+    unsealed.reverse();
+    Ok(unsealed)
+}
+
+/// How much a segment that was set aside holds behind its header.
+fn set_aside_bytes(storage: &dyn Storage, file: Option<&Path>, known: u64) -> Result<u64, StorageError> {
+    let Some(path) = file else { return Ok(known) };
+    let file = crate::storage::file::LogFile::open(storage, path.to_owned(), OpenMode::Read)?;
+    let end = crate::segment::scan::Window::new(&file, file.length()?).data_end(0)?;
+    Ok(end.saturating_sub(HEADER_END))
+}

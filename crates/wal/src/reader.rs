@@ -1,0 +1,224 @@
+//! [`Reader`]: records by number and in order, never beyond what is durable.
+//!
+//! A reader takes no lock that the writer takes, and changes nothing, so it may live in another process, or on a
+//! read-only file system. It believes nothing that it hasn't checked: a record is returned with its checksum verified
+//! or not at all.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::damage::{Damage, Problem};
+use crate::directory::Inventory;
+use crate::durable_mark::{DurableMark, DurableWait};
+use crate::error::{OpenError, ReadError};
+use crate::log::Log;
+use crate::open::read_watermark;
+use crate::options::ReaderOptions;
+use crate::reader::cache::SegmentCache;
+use crate::reader::open_segment::Found;
+use crate::record::Record;
+use crate::segment::name::{WATERMARK_NAME, segment_name};
+use crate::seq::{LedgerId, Seq};
+use crate::storage::file::LogFile;
+use crate::storage::{OpenMode, Storage};
+use crate::watermark::Slots;
+use crate::watermark::file::read_slots_of;
+
+mod cache;
+mod commit_index;
+mod disk_usage;
+mod open_segment;
+mod scan;
+
+pub use disk_usage::DiskUsage;
+pub use scan::Scan;
+
+/// How often a reader in another process looks at the watermark while it waits.
+const WATERMARK_INTERVAL: Duration = Duration::from_millis(2);
+
+/// How often a watermark is read again whose slots are both torn, because the writer is writing one of them while the
+/// other was damaged before.
+const WATERMARK_ATTEMPTS_MAX: u32 = 100;
+
+/// Reads a log. Cheap to clone; may be used from many threads at once.
+///
+/// ```
+/// use runledger_wal::{Durability, Options, Reader, ReaderOptions, Seq, Wal};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("wal");
+/// let (wal, _) = Wal::open(&path, Options::new().create(true))?;
+/// wal.append_batch(&[b"first", b"other"], Durability::Durable)?;
+///
+/// let reader = Reader::open(&path, ReaderOptions::new())?;
+/// let payloads: Result<Vec<_>, _> = reader.scan(Seq::ZERO).map(|record| Ok(record?.payload().to_vec())).collect();
+/// assert_eq!(payloads.map_err(|error: runledger_wal::ReadError| error)?, [b"first", b"other"]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Reader {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    storage: Arc<dyn Storage>,
+    directory: PathBuf,
+    ledger_id: LedgerId,
+    source: Source,
+    cache: SegmentCache,
+}
+
+/// Where a reader learns what is durable.
+#[derive(Debug)]
+enum Source {
+    /// From the log in this process.
+    Memory(Arc<DurableMark>),
+    /// From the watermark.
+    File { file: LogFile, seen: AtomicU64 },
+}
+
+impl Reader {
+    /// Opens the log in this directory for reading, beside a writer or without one.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open(directory: &Path, options: ReaderOptions) -> Result<Reader, OpenError> {
+        let storage = options.storage;
+        if Inventory::take(&*storage, directory)?.is_none_or(|inventory| inventory.is_no_log()) {
+            return Err(OpenError::NotALedger { path: directory.to_owned() });
+        }
+        let (mark, _) = read_watermark(&*storage, directory)?;
+        let file = LogFile::open(&*storage, directory.join(WATERMARK_NAME), OpenMode::Read)?;
+        let source = Source::File { file, seen: AtomicU64::new(mark.seq.get()) };
+        Ok(Reader::new(storage, directory.to_owned(), mark.ledger_id, source))
+    }
+
+    pub(crate) fn of_log(log: &Log) -> Reader {
+        let source = Source::Memory(Arc::clone(&log.durable));
+        Reader::new(Arc::clone(&log.storage), log.directory.clone(), log.ledger_id, source)
+    }
+
+    fn new(storage: Arc<dyn Storage>, directory: PathBuf, ledger_id: LedgerId, source: Source) -> Reader {
+        Reader {
+            inner: Arc::new(Inner { storage, directory, ledger_id, source, cache: SegmentCache::default() }),
+        }
+    }
+
+    /// Which ledger this is.
+    pub fn ledger_id(&self) -> LedgerId {
+        self.inner.ledger_id
+    }
+
+    /// The first record that isn't durable: the number of those that are. Never goes back.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`]; none if the writer is in this process.
+    pub fn durable_end(&self) -> Result<Seq, ReadError> {
+        match &self.inner.source {
+            Source::Memory(durable) => Ok(durable.end()),
+            Source::File { file, seen } => {
+                let end = read_durable_end(file)?;
+                let before = seen.fetch_max(end.get(), Ordering::AcqRel);
+                Ok(end.max(Seq::new(before)))
+            }
+        }
+    }
+
+    /// The record of this number; nothing if it isn't durable (yet).
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub fn read(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
+        let end = match &self.inner.source {
+            Source::File { seen, .. } if Seq::new(seen.load(Ordering::Acquire)) > seq => {
+                Seq::new(seen.load(Ordering::Acquire))
+            }
+            _ => self.durable_end()?,
+        };
+        if seq >= end { Ok(None) } else { self.read_durable(seq, end).map(Some) }
+    }
+
+    /// The records from this one on, up to those that are durable now.
+    ///
+    /// An error doesn't end the scan where the records behind it can be read: the next item is the record after the
+    /// range that the error names.
+    pub fn scan(&self, from: Seq) -> Scan {
+        Scan::new(self.clone(), from)
+    }
+
+    /// Waits until this record is durable, or the deadline passes, or it is known that it never will be.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub fn wait_durable_past(&self, seq: Seq, deadline: Option<Instant>) -> Result<DurableWait, ReadError> {
+        if let Source::Memory(durable) = &self.inner.source {
+            return Ok(durable.wait_past(seq, deadline));
+        }
+        loop {
+            let end = self.durable_end()?;
+            let now = Instant::now();
+            if end > seq {
+                return Ok(DurableWait::Durable(end));
+            }
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Ok(DurableWait::TimedOut(end));
+            }
+            let remaining = deadline.map_or(WATERMARK_INTERVAL, |deadline| deadline - now);
+            std::thread::sleep(remaining.min(WATERMARK_INTERVAL));
+        }
+    }
+
+    /// Reads a record that is known to be durable.
+    fn read_durable(&self, seq: Seq, end: Seq) -> Result<Record, ReadError> {
+        let inner = &*self.inner;
+        // What is remembered of the directory may be out of date: then the second look decides.
+        if let Ok(segment) = inner.cache.segment(inner, seq)
+            && let Ok(Found::Record(record)) = segment.read(seq, end)
+        {
+            return Ok(record);
+        }
+        inner.cache.refresh(inner, seq)?;
+        let segment = inner.cache.segment(inner, seq)?;
+        match segment.read(seq, end)? {
+            Found::Record(record) => Ok(record),
+            Found::EndsBefore(last) => Err(self.missing(last, seq, end)),
+        }
+    }
+
+    /// The damage of a segment that should follow another one and doesn't exist.
+    fn missing(&self, from: Seq, seq: Seq, end: Seq) -> ReadError {
+        let to = self.inner.cache.first_after(seq).unwrap_or(end);
+        let (segment, problem) = (segment_name(from), Problem::Missing);
+        ReadError::Damaged(Damage { segment, seq_from: from, seq_to: to, offset: 0, problem })
+    }
+}
+
+fn read_durable_end(file: &LogFile) -> Result<Seq, ReadError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let found = match read_slots_of(file)? {
+            Slots::Sound { newest, .. } => return Ok(newest.seq),
+            Slots::NewerVersion(found) => {
+                let (path, known) = (file.path().to_owned(), crate::segment::header::FORMAT_VERSION);
+                return Err(ReadError::NewerVersion { path, found, known });
+            }
+            Slots::Broken(problem) => problem,
+        };
+        if attempts >= WATERMARK_ATTEMPTS_MAX {
+            let segment = WATERMARK_NAME.to_owned();
+            let (seq_from, seq_to) = (Seq::ZERO, Seq::ZERO);
+            return Err(ReadError::Damaged(Damage { segment, seq_from, seq_to, offset: 0, problem: found }));
+        }
+        std::thread::yield_now();
+    }
+}

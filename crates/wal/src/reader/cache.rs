@@ -1,0 +1,93 @@
+//! Which segments there are, and those of them that are open.
+//!
+//! Both are only memories: of a directory that the writer adds to, and of files that may be replaced. A reader that
+//! doesn't find what must be there refreshes and looks again before it says so.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::damage::{Damage, Problem};
+use crate::directory::Inventory;
+use crate::error::ReadError;
+use crate::reader::Inner;
+use crate::reader::open_segment::OpenSegment;
+use crate::segment::name::segment_name;
+use crate::seq::Seq;
+
+/// How many segments a reader keeps open, whatever their number: files and mappings are scarce.
+const SEGMENTS_OPEN_MAX: usize = 64;
+
+/// What a reader remembers.
+#[derive(Debug, Default)]
+pub(super) struct SegmentCache {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The first records of all segments, in order.
+    segments: Vec<Seq>,
+    /// The open ones; the one used last is at the end.
+    open: Vec<Arc<OpenSegment>>,
+}
+
+impl SegmentCache {
+    /// The segment that holds this record, if what is remembered is right.
+    pub(super) fn segment(&self, inner: &Inner, seq: Seq) -> Result<Arc<OpenSegment>, ReadError> {
+        let mut state = self.state.lock();
+        if state.segments.is_empty() {
+            state.segments = list(inner)?;
+        }
+        let after = state.segments.partition_point(|first_seq| *first_seq <= seq);
+        let next = state.segments.get(after).copied();
+        let Some(first_seq) = after.checked_sub(1).and_then(|at| state.segments.get(at).copied()) else {
+            let (segment, problem) = (segment_name(Seq::ZERO), Problem::Missing);
+            let seq_to = next.unwrap_or(seq.next());
+            return Err(ReadError::Damaged(Damage {
+                segment,
+                seq_from: Seq::ZERO,
+                seq_to,
+                offset: 0,
+                problem,
+            }));
+        };
+        if let Some(at) = state.open.iter().position(|segment| segment.first_seq() == first_seq) {
+            let segment = state.open.remove(at);
+            state.open.push(Arc::clone(&segment));
+            return Ok(segment);
+        }
+        drop(state);
+        let opened = OpenSegment::open(&*inner.storage, &inner.directory, inner.ledger_id, first_seq, next)?;
+        let segment = Arc::new(opened);
+        let mut state = self.state.lock();
+        state.open.retain(|other| other.first_seq() != first_seq);
+        if state.open.len() >= SEGMENTS_OPEN_MAX {
+            state.open.remove(0);
+        }
+        state.open.push(Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    /// Lists the directory anew, and forgets the open file that would hold this record.
+    pub(super) fn refresh(&self, inner: &Inner, seq: Seq) -> Result<(), ReadError> {
+        let segments = list(inner)?;
+        let mut state = self.state.lock();
+        state.segments = segments;
+        let after = state.segments.partition_point(|first_seq| *first_seq <= seq);
+        let first_seq = after.checked_sub(1).and_then(|at| state.segments.get(at).copied());
+        state.open.retain(|segment| Some(segment.first_seq()) != first_seq);
+        Ok(())
+    }
+
+    /// The first segment that starts after this record.
+    pub(super) fn first_after(&self, seq: Seq) -> Option<Seq> {
+        let state = self.state.lock();
+        let after = state.segments.partition_point(|first_seq| *first_seq <= seq);
+        state.segments.get(after).copied()
+    }
+}
+
+fn list(inner: &Inner) -> Result<Vec<Seq>, ReadError> {
+    Ok(Inventory::take(&*inner.storage, &inner.directory)?.unwrap_or_default().segments)
+}

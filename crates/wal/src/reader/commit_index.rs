@@ -1,0 +1,210 @@
+//! Where the commits of a growing segment lie: found by hopping from frame to frame, and remembered.
+//!
+//! Only what is durable is looked at, so what doesn't make sense there is damage. Behind damage the index goes on at
+//! the next frame that is valid; what lies between is reported to whoever asks for it.
+
+use crate::damage::{Damage, Problem};
+use crate::error::ReadError;
+use crate::segment::Segment;
+use crate::segment::header::SegmentHeader;
+use crate::segment::scan::{
+    FrameFound, Place, PlacedFrame, Visitor, Window, find_frame, read_frame, walk_records,
+};
+use crate::seq::{Leaf, Seq};
+use crate::storage::file::StorageError;
+
+/// How much is read for a hop when a reader follows closely.
+const NEAR_BYTES: u64 = 4096;
+
+/// How much is read for a hop when there are more records to catch up with than [`NEAR_RECORDS`].
+const FAR_BYTES: u64 = 256 << 10;
+
+const NEAR_RECORDS: u64 = 64;
+
+/// The commits of a segment, as far as they were looked at.
+#[derive(Debug)]
+pub(super) struct CommitIndex {
+    entries: Vec<Entry>,
+    end: Place,
+    /// Where the next segment starts, if there was one when this one was opened.
+    next_segment: Option<Seq>,
+    /// The records of the multi-record commit that was used last.
+    opened: Option<OpenedCommit>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Commit(PlacedFrame),
+    Damaged(Damage),
+}
+
+/// Where a record lies.
+pub(super) enum RecordPlace {
+    At { offset: u64, commit_end: u64, commit_time_ns: i64 },
+    EndsBefore(Seq),
+    Damaged(Damage),
+}
+
+/// A commit whose records were walked through.
+#[derive(Debug)]
+struct OpenedCommit {
+    first_seq: Seq,
+    /// One for each record that is sound and surely where its number says.
+    offsets: Vec<Option<u64>>,
+    damage: Vec<Damage>,
+}
+
+impl Entry {
+    fn first_seq(&self) -> Seq {
+        match self {
+            Entry::Commit(commit) => commit.frame.first_seq,
+            Entry::Damaged(damage) => damage.seq_from,
+        }
+    }
+}
+
+impl CommitIndex {
+    pub(super) fn new(header: &SegmentHeader, next_segment: Option<Seq>) -> CommitIndex {
+        CommitIndex { entries: Vec::new(), end: Place::start_of(header), next_segment, opened: None }
+    }
+
+    /// Where this record lies.
+    pub(super) fn place_of(
+        &mut self,
+        segment: &Segment,
+        seq: Seq,
+        durable_end: Seq,
+    ) -> Result<RecordPlace, ReadError> {
+        if self.next_segment.is_some_and(|next| seq >= next) {
+            return Ok(RecordPlace::EndsBefore(self.end.seq));
+        }
+        self.extend(segment, seq, durable_end)?;
+        let after = self.entries.partition_point(|entry| entry.first_seq() <= seq);
+        match after.checked_sub(1).and_then(|at| self.entries.get(at)) {
+            Some(Entry::Damaged(damage)) if seq < damage.seq_to => Ok(RecordPlace::Damaged(damage.clone())),
+            Some(Entry::Commit(commit)) if seq < commit.frame.end_seq() => {
+                let commit = *commit;
+                Ok(self.place_in(segment, &commit, seq)?)
+            }
+            _ => Ok(RecordPlace::EndsBefore(self.end.seq)),
+        }
+    }
+
+    /// Hops on until this record is covered.
+    fn extend(&mut self, segment: &Segment, seq: Seq, durable_end: Seq) -> Result<(), StorageError> {
+        if self.end.seq > seq {
+            return Ok(());
+        }
+        let file_bytes = segment.file.length()?;
+        let window_bytes = if seq.since(self.end.seq) > NEAR_RECORDS { FAR_BYTES } else { NEAR_BYTES };
+        let mut window = Window::sized(&segment.file, file_bytes, window_bytes);
+        while self.end.seq <= seq {
+            match read_frame(&mut window, &segment.header, self.end)? {
+                FrameFound::Frame(commit) => {
+                    self.entries.push(Entry::Commit(commit));
+                    self.end = commit.place_after();
+                }
+                FrameFound::Bad { offset, problem } => self.skip(segment, durable_end, offset, problem)?,
+                FrameFound::Blank => {
+                    let (expected, found) = (self.end.offset + 1, self.end.offset);
+                    let problem = Problem::Ends { part: "segment", expected, found };
+                    self.skip(segment, durable_end, found, problem)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Records damage from here to the next valid frame, or to where this segment's durable records end.
+    fn skip(
+        &mut self,
+        segment: &Segment,
+        durable_end: Seq,
+        offset: u64,
+        problem: Problem,
+    ) -> Result<(), StorageError> {
+        let mut window = Window::sized(&segment.file, segment.file.length()?, FAR_BYTES);
+        let from = self.end.seq;
+        let end = self.next_segment.unwrap_or(durable_end);
+        let frame = find_frame(&mut window, &segment.header, self.end.offset + 1)?;
+        match frame.filter(|found| found.frame.first_seq > from && found.frame.end_seq() <= end) {
+            Some(commit) => {
+                self.entries.push(Entry::Damaged(segment.damage(
+                    from..commit.frame.first_seq,
+                    offset,
+                    problem,
+                )));
+                self.entries.push(Entry::Commit(commit));
+                self.end = commit.place_after();
+            }
+            None => {
+                self.entries.push(Entry::Damaged(segment.damage(from..end, offset, problem)));
+                self.end = Place { seq: end, ..self.end };
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the record lies in its commit.
+    fn place_in(
+        &mut self,
+        segment: &Segment,
+        commit: &PlacedFrame,
+        seq: Seq,
+    ) -> Result<RecordPlace, StorageError> {
+        let (commit_end, commit_time_ns) = (commit.end(), commit.frame.commit_time_ns);
+        if commit.frame.records == 1 {
+            let offset = commit.records_offset();
+            return Ok(RecordPlace::At { offset, commit_end, commit_time_ns });
+        }
+        if self.opened.as_ref().is_none_or(|opened| opened.first_seq != commit.frame.first_seq) {
+            self.opened = Some(OpenedCommit::walk(segment, commit)?);
+        }
+        let opened = self.opened.as_ref().expect("it was just opened");
+        let index = crate::fields::in_memory(seq.since(opened.first_seq));
+        Ok(match opened.offsets.get(index).copied().flatten() {
+            Some(offset) => RecordPlace::At { offset, commit_end, commit_time_ns },
+            None => RecordPlace::Damaged(opened.damage_of(seq, segment, commit)),
+        })
+    }
+}
+
+impl OpenedCommit {
+    fn walk(segment: &Segment, commit: &PlacedFrame) -> Result<OpenedCommit, StorageError> {
+        struct Collect<'a> {
+            opened: OpenedCommit,
+            segment: &'a Segment,
+        }
+        impl Visitor for Collect<'_> {
+            fn record(&mut self, _: Seq, offset: u64, _: Leaf) {
+                self.opened.offsets.push(Some(offset));
+            }
+            fn problem(&mut self, seqs: std::ops::Range<Seq>, offset: u64, problem: Problem) {
+                self.opened.offsets.push(None);
+                self.opened.damage.push(self.segment.damage(seqs, offset, problem));
+            }
+        }
+        let opened =
+            OpenedCommit { first_seq: commit.frame.first_seq, offsets: Vec::new(), damage: Vec::new() };
+        let mut window = Window::new(&segment.file, commit.end());
+        let mut collect = Collect { opened, segment };
+        walk_records(&mut window, &segment.header, commit, None, &mut collect)?;
+        let mut opened = collect.opened;
+        // A record whose length can't be believed may have led to the wrong neighbours, each of them sound.
+        if opened.damage.iter().any(|damage| damage.seq_to.since(damage.seq_from) > 1) {
+            let sound = opened.offsets.iter().position(Option::is_none).unwrap_or(0);
+            let whole = opened.damage.iter().any(|damage| damage.seq_from == commit.frame.first_seq);
+            opened.offsets.truncate(if whole { 0 } else { sound });
+        }
+        Ok(opened)
+    }
+
+    fn damage_of(&self, seq: Seq, segment: &Segment, commit: &PlacedFrame) -> Damage {
+        let covering = self.damage.iter().find(|damage| (damage.seq_from..damage.seq_to).contains(&seq));
+        let last = self.damage.first().map(|damage| (damage.offset, damage.problem.clone()));
+        covering.cloned().unwrap_or_else(|| {
+            let (offset, problem) = last.unwrap_or((commit.offset, Problem::Missing));
+            segment.damage(seq..commit.frame.end_seq(), offset, problem)
+        })
+    }
+}

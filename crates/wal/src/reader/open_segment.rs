@@ -1,0 +1,223 @@
+//! One segment as a reader has it open: sealed and mapped, or growing and read by position.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::damage::{Damage, Problem};
+use crate::error::ReadError;
+use crate::fields::{in_memory, on_disk};
+use crate::map::Map;
+use crate::reader::commit_index::{CommitIndex, RecordPlace};
+use crate::record::{Block, RECORD_HEADER_BYTES, Record, RecordHeader};
+use crate::segment::footer::{CommitEntry, Footer, TRAILER_BYTES, Trailer};
+use crate::segment::header::FORMAT_VERSION;
+use crate::segment::name::segment_name;
+use crate::segment::{Segment, SegmentError};
+use crate::seq::{LedgerId, Seq};
+use crate::storage::file::LogFile;
+use crate::storage::{OpenMode, Storage};
+
+/// How much is read of a record before its length is known.
+const FIRST_READ_BYTES: usize = 4096;
+
+/// A segment that is open for reading.
+#[derive(Debug)]
+pub(super) struct OpenSegment {
+    segment: Segment,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// It has its footer, which was checked, and is mapped.
+    Sealed(Sealed),
+    /// It may still grow, or its storage doesn't map.
+    Growing(Mutex<CommitIndex>),
+}
+
+/// A mapped segment.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    map: Arc<Map>,
+    footer: Footer,
+    trailer: Trailer,
+}
+
+/// What a segment says about a record.
+pub(super) enum Found {
+    /// Here it is.
+    Record(Record),
+    /// The segment is sound and ends before this record; its own end is this.
+    EndsBefore(Seq),
+}
+
+impl OpenSegment {
+    pub(super) fn open(
+        storage: &dyn Storage,
+        directory: &Path,
+        ledger_id: LedgerId,
+        first_seq: Seq,
+        next: Option<Seq>,
+    ) -> Result<OpenSegment, ReadError> {
+        let opened = Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read);
+        let segment = opened.map_err(|error| match error {
+            SegmentError::Storage(error) => ReadError::Storage(error),
+            SegmentError::NewerVersion { path, found } => {
+                ReadError::NewerVersion { path, found, known: FORMAT_VERSION }
+            }
+            SegmentError::Damaged { offset, problem } => ReadError::Damaged(Damage {
+                segment: segment_name(first_seq),
+                seq_from: first_seq,
+                seq_to: next.unwrap_or(first_seq.next()),
+                offset,
+                problem,
+            }),
+        })?;
+        let kind = match Sealed::of(&segment)? {
+            Some(sealed) => Kind::Sealed(sealed),
+            None => Kind::Growing(Mutex::new(CommitIndex::new(&segment.header, next))),
+        };
+        Ok(OpenSegment { segment, kind })
+    }
+
+    pub(super) fn first_seq(&self) -> Seq {
+        self.segment.header.first_seq
+    }
+
+    /// The mapped file, if it is sealed.
+    pub(super) fn sealed(&self) -> Option<&Sealed> {
+        match &self.kind {
+            Kind::Sealed(sealed) => Some(sealed),
+            Kind::Growing(_) => None,
+        }
+    }
+
+    /// Reads a record that lies in this segment or behind it. `durable_end` is how far the log can be relied on.
+    pub(super) fn read(&self, seq: Seq, durable_end: Seq) -> Result<Found, ReadError> {
+        match &self.kind {
+            Kind::Sealed(sealed) => match sealed.commit_of(&self.segment, seq) {
+                Some(commit) => sealed.read(&self.segment, seq, commit.commit_time_ns).map(Found::Record),
+                None => Ok(Found::EndsBefore(sealed.end(&self.segment))),
+            },
+            Kind::Growing(index) => {
+                let place = index.lock().place_of(&self.segment, seq, durable_end)?;
+                match place {
+                    RecordPlace::At { offset, commit_end, commit_time_ns } => {
+                        self.read_at(seq, offset, commit_end, commit_time_ns).map(Found::Record)
+                    }
+                    RecordPlace::EndsBefore(end) => Ok(Found::EndsBefore(end)),
+                    RecordPlace::Damaged(damage) => Err(ReadError::Damaged(damage)),
+                }
+            }
+        }
+    }
+
+    fn read_at(
+        &self,
+        seq: Seq,
+        offset: u64,
+        commit_end: u64,
+        commit_time_ns: i64,
+    ) -> Result<Record, ReadError> {
+        let bytes = read_record_bytes(&self.segment.file, offset, commit_end)?;
+        let decoded = Record::decode(Block::Read(bytes.into()), 0, seq, commit_time_ns);
+        decoded.map_err(|problem| ReadError::Damaged(self.segment.damage(seq..seq.next(), offset, problem)))
+    }
+}
+
+/// The bytes of a record, as far as its length field can be believed; decoding judges them.
+fn read_record_bytes(file: &LogFile, offset: u64, commit_end: u64) -> Result<Vec<u8>, ReadError> {
+    let room = in_memory((commit_end - offset).min(FIRST_READ_BYTES as u64));
+    let mut bytes = vec![0; room];
+    let read = file.read_up_to(&mut bytes, offset)?;
+    bytes.truncate(read);
+    let header =
+        bytes.first_chunk::<RECORD_HEADER_BYTES>().and_then(|block| RecordHeader::decode(block).ok());
+    let total = header.map_or(0, |header| header.total_bytes()).min(commit_end - offset);
+    let (have, total) = (bytes.len(), in_memory(total));
+    bytes.resize(total.max(RECORD_HEADER_BYTES.min(have)), 0);
+    if let Some(rest) = bytes.get_mut(have..).filter(|rest| !rest.is_empty()) {
+        let read = file.read_up_to(rest, offset + on_disk(have))?;
+        bytes.truncate(have + read);
+    }
+    Ok(bytes)
+}
+
+impl Sealed {
+    /// Maps the segment, if it has a footer that is whole.
+    fn of(segment: &Segment) -> Result<Option<Sealed>, ReadError> {
+        if segment.trailer()?.is_none() {
+            return Ok(None);
+        }
+        let map = segment.file.raw().map().map_err(|error| segment.file.error("map", error))?;
+        let Some(map) = map else { return Ok(None) };
+        let bytes = map.bytes();
+        let trailer = bytes.last_chunk::<TRAILER_BYTES>();
+        let trailer =
+            trailer.and_then(|block| Trailer::decode(block, &segment.header, on_disk(bytes.len())).ok());
+        let checked = trailer.and_then(|trailer| {
+            let footer = bytes.get(in_memory(trailer.footer_offset)..)?;
+            Some((trailer, Footer::check(trailer, footer, &segment.header).ok()?))
+        });
+        // Without a sound footer the records can still be found, one commit after the other.
+        Ok(checked.map(|(trailer, footer)| Sealed { map: Arc::new(map), footer, trailer }))
+    }
+
+    fn footer_bytes(&self) -> &[u8] {
+        self.map.bytes().get(in_memory(self.trailer.footer_offset)..).unwrap_or_default()
+    }
+
+    /// The first record after the segment's last one.
+    pub(super) fn end(&self, segment: &Segment) -> Seq {
+        segment.header.first_seq.plus(self.trailer.records)
+    }
+
+    fn commit_of(&self, segment: &Segment, seq: Seq) -> Option<CommitEntry> {
+        if seq >= self.end(segment) { None } else { self.footer.commit_of(self.footer_bytes(), seq) }
+    }
+
+    fn read(&self, segment: &Segment, seq: Seq, commit_time_ns: i64) -> Result<Record, ReadError> {
+        let index = seq.since(segment.header.first_seq);
+        let offset =
+            self.footer.record_offset(self.footer_bytes(), index).unwrap_or(self.trailer.footer_offset);
+        let decoded = if offset >= self.trailer.footer_offset {
+            let max = self.trailer.footer_offset;
+            Err(Problem::Range { part: "footer", field: "record offset", min: 0, max, found: offset })
+        } else {
+            Record::decode(Block::Mapped(Arc::clone(&self.map)), in_memory(offset), seq, commit_time_ns)
+        };
+        decoded.map_err(|problem| ReadError::Damaged(segment.damage(seq..seq.next(), offset, problem)))
+    }
+}
+
+/// Reads a sealed segment's records one after the other, without looking up the commit of each.
+#[derive(Debug, Clone)]
+pub(super) struct SealedRun {
+    segment: Arc<OpenSegment>,
+    commit_time_ns: i64,
+    /// The first record of the next commit.
+    commit_end: Seq,
+}
+
+impl SealedRun {
+    /// A run through this segment, if it is sealed and holds this record.
+    pub(super) fn over(segment: Arc<OpenSegment>, seq: Seq) -> Option<SealedRun> {
+        let end = segment.sealed()?.end(&segment.segment);
+        (seq < end).then_some(SealedRun { segment, commit_time_ns: 0, commit_end: Seq::ZERO })
+    }
+
+    /// Reads a record; `None` if the segment ends before it.
+    pub(super) fn read(&mut self, seq: Seq) -> Option<Result<Record, ReadError>> {
+        let sealed = self.segment.sealed()?;
+        let segment = &self.segment.segment;
+        if seq >= self.commit_end {
+            let commit = sealed.commit_of(segment, seq)?;
+            self.commit_time_ns = commit.commit_time_ns;
+            self.commit_end =
+                sealed.footer.commit_after(sealed.footer_bytes(), seq).unwrap_or(sealed.end(segment));
+        }
+        Some(sealed.read(segment, seq, self.commit_time_ns))
+    }
+}

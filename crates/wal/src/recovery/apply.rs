@@ -1,0 +1,149 @@
+//! Doing what the decision table says.
+//!
+//! The order matters: what is kept is made durable before the watermark covers it, and what is cut is durable
+//! elsewhere before it is cut.
+
+use std::path::{Path, PathBuf};
+
+use crate::recovery::examine::{Examined, Junk, Part};
+use crate::recovery::table::Answer;
+use crate::segment::name::{segment_name, torn_name};
+use crate::segment::scan::Window;
+use crate::segment::seal::seal;
+use crate::seq::{LedgerId, Seq};
+use crate::storage::file::{LogFile, StorageError};
+use crate::storage::{OpenMode, Storage};
+use crate::watermark::Watermark;
+use crate::watermark::file::WatermarkFile;
+
+/// How much is copied at a time.
+const COPY_BYTES: u64 = 256 << 10;
+
+/// How many names are tried for bytes that are kept aside, before something must be wrong with the directory.
+const TORN_NAMES_MAX: u32 = 10_000;
+
+/// Where recovery works.
+pub(crate) struct Surgeon<'a> {
+    pub(crate) storage: &'a dyn Storage,
+    pub(crate) directory: &'a Path,
+    pub(crate) ledger_id: LedgerId,
+}
+
+impl Surgeon<'_> {
+    /// Makes what was found behind the watermark part of the log, and puts away what wasn't sound. Returns the file
+    /// that now holds what was put away.
+    pub(crate) fn apply(
+        &self,
+        examined: &Examined,
+        answer: Answer,
+        watermark: &mut WatermarkFile,
+    ) -> Result<Option<PathBuf>, StorageError> {
+        for part in &examined.parts {
+            rewrite(part)?;
+        }
+        self.move_watermark(examined, watermark)?;
+        match (&examined.junk, answer) {
+            (Some(junk), Answer::Cut) => self.cut(examined, junk).map(Some),
+            (Some(junk), Answer::SetAside) => self.set_aside(junk.segment).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn move_watermark(&self, examined: &Examined, watermark: &mut WatermarkFile) -> Result<(), StorageError> {
+        let last = *watermark.last();
+        let segment = examined.parts.last().map_or(last.segment, |part| part.segment.header.first_seq);
+        let end = examined.end;
+        watermark.advance(Watermark {
+            clean: false,
+            segment,
+            offset: end.offset,
+            seq: end.seq,
+            commit_time_ns: end.commit_time_ns,
+            ..last
+        })?;
+        watermark.file().sync()
+    }
+
+    /// Copies the bytes behind the last sound commit into a file of their own, then cuts them.
+    fn cut(&self, examined: &Examined, junk: &Junk) -> Result<PathBuf, StorageError> {
+        let last = examined.parts.last().expect("junk lies behind the last sound commit of a segment");
+        let (file, offset) = (&last.segment.file, examined.end.offset);
+        let kept = self.new_torn_file(junk.segment, offset)?;
+        copy(file, offset, junk.bytes, &kept)?;
+        kept.sync()?;
+        self.sync_directory()?;
+        // CRASH: the bytes are in both places. The next recovery keeps them a second time, under another name.
+        file.set_length(offset)?;
+        file.sync()?;
+        Ok(kept.path().to_owned())
+    }
+
+    /// Gives a segment without a sound commit a name that isn't a segment's.
+    fn set_aside(&self, segment: Seq) -> Result<PathBuf, StorageError> {
+        let from = self.directory.join(segment_name(segment));
+        let kept = self.new_torn_file(segment, 0)?;
+        self.storage.rename(&from, kept.path()).map_err(|error| StorageError::new("rename", &from, error))?;
+        self.sync_directory()?;
+        Ok(kept.path().to_owned())
+    }
+
+    fn new_torn_file(&self, segment: Seq, offset: u64) -> Result<LogFile, StorageError> {
+        let mut attempt = 0;
+        loop {
+            let path = self.directory.join(torn_name(&segment_name(segment), offset, attempt));
+            match LogFile::open(self.storage, path, OpenMode::CreateNew) {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < TORN_NAMES_MAX =>
+                {
+                    attempt += 1;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn sync_directory(&self) -> Result<(), StorageError> {
+        let synced = self.storage.sync_directory(self.directory);
+        synced.map_err(|error| StorageError::new("sync", self.directory, error))
+    }
+
+    /// Seals what can be sealed now. For repair; an open log leaves this to its background.
+    pub(crate) fn seal(&self, first_seq: Seq, end: Seq) -> Result<(), crate::segment::seal::SealError> {
+        seal(self.storage, self.directory, self.ledger_id, first_seq, end)
+    }
+}
+
+/// Writes the sound bytes behind the watermark once more, the same ones, and syncs them. Whether the process that
+/// wrote them saw a sync fail is unknown, and after a failed sync the page cache shows bytes that the medium lacks.
+fn rewrite(part: &Part) -> Result<(), StorageError> {
+    let file = &part.segment.file;
+    if part.from == part.to && part.sealed {
+        return Ok(());
+    }
+    let mut at = part.from;
+    while at < part.to && !part.sealed {
+        let bytes = COPY_BYTES.min(part.to - at);
+        let mut window = Window::new(file, part.to);
+        let block = window.get(at, bytes)?.map(<[u8]>::to_vec);
+        file.write_all(&block.ok_or_else(|| vanished(file))?, at)?;
+        at += bytes;
+    }
+    file.sync()
+}
+
+fn copy(from: &LogFile, offset: u64, bytes: u64, to: &LogFile) -> Result<(), StorageError> {
+    let mut window = Window::new(from, offset + bytes);
+    let mut at = 0;
+    while at < bytes {
+        let length = COPY_BYTES.min(bytes - at);
+        let block = window.get(offset + at, length)?.ok_or_else(|| vanished(from))?;
+        to.write_all(block, at)?;
+        at += length;
+    }
+    Ok(())
+}
+
+/// Somebody cut the file while we were reading it.
+fn vanished(file: &LogFile) -> StorageError {
+    file.error("read", std::io::ErrorKind::UnexpectedEof.into())
+}

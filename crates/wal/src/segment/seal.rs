@@ -1,0 +1,135 @@
+//! Closing a segment off: cutting it behind its last commit and writing its footer.
+//!
+//! Done in the background, off the commit path, from the bytes in the file rather than from memory: what is sealed
+//! has been read back and checked. A segment that doesn't pass is left as it is, for verification to report.
+//!
+//! Sealing may stop anywhere: the footer is a function of what is already durable, so it is simply written again.
+
+use std::path::Path;
+
+use crate::damage::{Damage, Problem};
+use crate::fields::{in_memory, is_zero, on_disk};
+use crate::segment::footer::{CommitEntry, FooterBuilder};
+use crate::segment::scan::{CommitFound, Place, Window, read_commit};
+use crate::segment::{Segment, SegmentError};
+use crate::seq::{LedgerId, Seq};
+use crate::storage::file::StorageError;
+use crate::storage::{OpenMode, Storage};
+
+/// A device changes at least this much at once, or nothing of it.
+const SECTOR_BYTES: u64 = 512;
+
+/// Why a segment wasn't sealed.
+#[derive(Debug)]
+pub(crate) enum SealError {
+    /// It can be tried again.
+    Storage(StorageError),
+    /// It isn't sound.
+    Damaged(Damage),
+}
+
+impl From<StorageError> for SealError {
+    fn from(error: StorageError) -> SealError {
+        SealError::Storage(error)
+    }
+}
+
+/// What a segment's commits give: where they end, and the footer that belongs behind them.
+pub(crate) struct Sealing {
+    pub(crate) data_end: u64,
+    pub(crate) footer: Vec<u8>,
+}
+
+impl Sealing {
+    /// Whether these bytes behind the last commit are what writing the footer can leave when it is cut short: each
+    /// sector of it is there or is zero. So bytes of another kind, or a footer that was damaged, never pass.
+    pub(crate) fn explains(&self, offset: u64, found: &[u8]) -> bool {
+        if offset != self.data_end || found.len() > self.footer.len() {
+            return false;
+        }
+        let mut at = 0;
+        while let Some(rest) = found.get(at..).filter(|rest| !rest.is_empty()) {
+            let to_boundary = SECTOR_BYTES - (offset + on_disk(at)) % SECTOR_BYTES;
+            let sector = rest.get(..in_memory(to_boundary)).unwrap_or(rest);
+            let expected = self.footer.get(at..at + sector.len());
+            if expected != Some(sector) && !is_zero(sector) {
+                return false;
+            }
+            at += sector.len();
+        }
+        true
+    }
+}
+
+/// Seals the segment, all of whose records before `end` are durable. One that is sealed already is left alone.
+pub(crate) fn seal(
+    storage: &dyn Storage,
+    directory: &Path,
+    ledger_id: LedgerId,
+    first_seq: Seq,
+    end: Seq,
+) -> Result<(), SealError> {
+    let segment = Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Write)
+        .map_err(|error| unusable(error, first_seq, end))?;
+    if segment.trailer()?.is_some() {
+        return Ok(());
+    }
+    let sealing = prepare(&segment, end)?;
+    // CRASH: a segment without footer, or with the start of one, is sealed again at the next open.
+    segment.file.set_length(sealing.data_end)?;
+    segment.file.write_all(&sealing.footer, sealing.data_end)?;
+    Ok(segment.file.sync()?)
+}
+
+/// Reads the segment's commits up to `end` and makes its footer.
+pub(crate) fn prepare(segment: &Segment, end: Seq) -> Result<Sealing, SealError> {
+    let mut window = Window::new(&segment.file, segment.file.length()?);
+    let mut builder = FooterBuilder::new(segment.header.first_seq);
+    let mut place = Place::start_of(&segment.header);
+    while place.seq < end {
+        let mut add = |offset, leaf| builder.add_record(offset, leaf);
+        match read_commit(&mut window, &segment.header, place, &mut add)? {
+            CommitFound::Sound(commit) => {
+                builder.add_commit(CommitEntry {
+                    first_seq: commit.frame.first_seq,
+                    commit_time_ns: commit.frame.commit_time_ns,
+                    offset: commit.offset,
+                });
+                place = commit.place_after();
+            }
+            CommitFound::Blank => {
+                let problem =
+                    Problem::Ends { part: "segment", expected: window.limit(), found: place.offset };
+                return Err(SealError::Damaged(segment.damage(place.seq..end, place.offset, problem)));
+            }
+            CommitFound::Bad { offset, problem } => {
+                return Err(SealError::Damaged(segment.damage(place.seq..end, offset, problem)));
+            }
+        }
+    }
+    Ok(Sealing { data_end: place.offset, footer: builder.encode(&segment.header, place.offset) })
+}
+
+fn unusable(error: SegmentError, first_seq: Seq, end: Seq) -> SealError {
+    let damage = |offset, problem| Damage {
+        segment: crate::segment::name::segment_name(first_seq),
+        seq_from: first_seq,
+        seq_to: end,
+        offset,
+        problem,
+    };
+    match error {
+        SegmentError::Storage(error) => SealError::Storage(error),
+        SegmentError::Damaged { offset, problem } => SealError::Damaged(damage(offset, problem)),
+        SegmentError::NewerVersion { found, .. } => {
+            let expected = u64::from(crate::segment::header::FORMAT_VERSION);
+            let problem = Problem::Field {
+                part: "segment header",
+                field: "format version",
+                expected,
+                found: u64::from(found),
+            };
+            SealError::Damaged(damage(0, problem))
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The background thread that seals segments that are full and makes the next spare ready.
+//!
+//! Nothing that it does is needed for a record to be durable, and whatever it leaves undone is done at the next open.
+
+use std::collections::VecDeque;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::log::Log;
+use crate::segment::seal::seal;
+use crate::seq::Seq;
+use crate::tail::Followup;
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    tasks: Mutex<Tasks>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    /// Segments to seal: their first record, and the one after their last.
+    sealable: VecDeque<(Seq, Seq)>,
+    spare_bytes: Option<u64>,
+    stop: bool,
+}
+
+enum Task {
+    Seal(Seq, Seq),
+    PrepareSpare(u64),
+}
+
+impl Upkeep {
+    /// Adds what a commit led to.
+    pub(crate) fn ask(&self, followup: Followup) {
+        if followup.sealable.is_none() && followup.spare_bytes.is_none() {
+            return;
+        }
+        let mut tasks = self.tasks.lock();
+        tasks.sealable.extend(followup.sealable);
+        tasks.spare_bytes = followup.spare_bytes.or(tasks.spare_bytes);
+        self.wake.notify_one();
+    }
+
+    /// Lets the thread end once it has sealed what is to be sealed.
+    pub(crate) fn stop(&self) {
+        self.tasks.lock().stop = true;
+        self.wake.notify_one();
+    }
+
+    fn next(&self) -> Option<Task> {
+        let mut tasks = self.tasks.lock();
+        loop {
+            if let Some((first_seq, end)) = tasks.sealable.pop_front() {
+                return Some(Task::Seal(first_seq, end));
+            }
+            if tasks.stop {
+                return None;
+            }
+            if let Some(bytes) = tasks.spare_bytes.take() {
+                return Some(Task::PrepareSpare(bytes));
+            }
+            self.wake.wait(&mut tasks);
+        }
+    }
+}
+
+impl Log {
+    /// The upkeep thread's life.
+    pub(crate) fn run_upkeep(&self) {
+        while let Some(task) = self.upkeep.next() {
+            match task {
+                Task::Seal(first_seq, end) => {
+                    // Keeps what opening has to look at after a power cut to about a segment.
+                    self.sync_watermark();
+                    let sealed = seal(&*self.storage, &self.directory, self.ledger_id, first_seq, end);
+                    self.counters.count_seal(sealed.is_ok());
+                }
+                // If there is no space for it now, whoever needs it will try again, and say so.
+                Task::PrepareSpare(bytes) => drop(self.shelf.prepare(bytes)),
+            }
+        }
+    }
+}

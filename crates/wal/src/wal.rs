@@ -1,0 +1,230 @@
+//! [`Wal`], the writer's handle.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::commit::ticket::{BatchReceipt, Receipt, Ticket};
+use crate::counters::Counters;
+use crate::durable_mark::DurableWait;
+use crate::error::{AppendError, CloseError, OpenError};
+use crate::log::Log;
+use crate::open::{OpenReport, open};
+use crate::options::{BATCH_BYTES_MAX, Durability, Options};
+use crate::reader::Reader;
+use crate::record::{RECORD_BYTES_MAX, RecordHeader, record_bytes};
+use crate::seq::{Leaf, LedgerId, Seq};
+
+/// A log that is open for writing. Cheap to clone; may be used from many threads at once.
+///
+/// When the last clone is dropped the log is closed as [`Wal::close`] does, without anybody hearing of an error.
+///
+/// ```
+/// use runledger_wal::{Durability, Options, Wal};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let (wal, _) = Wal::open(&directory.path().join("wal"), Options::new().create(true))?;
+/// let receipt = wal.append(b"first", Durability::Durable)?;
+/// let record = wal.reader().read(receipt.seq)?.expect("what was acknowledged is there");
+/// assert_eq!(record.payload(), b"first");
+/// wal.close()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Wal {
+    log: Arc<Log>,
+    _closes: Arc<ClosesOnDrop>,
+}
+
+struct ClosesOnDrop(Arc<Log>);
+
+impl Drop for ClosesOnDrop {
+    fn drop(&mut self) {
+        // Who wants to know calls `close`.
+        let _ = self.0.close();
+    }
+}
+
+/// A payload that was hashed and checksummed, and only needs a place.
+#[derive(Debug, Clone)]
+pub struct Prepared<P> {
+    header: RecordHeader,
+    payload: P,
+}
+
+impl<P> Prepared<P> {
+    /// The payload's hash.
+    pub fn leaf(&self) -> Leaf {
+        self.header.leaf
+    }
+}
+
+impl Wal {
+    /// Opens the log in this directory for writing. `directory` holds the log's own files and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]. Whatever the error, acknowledged data is untouched.
+    pub fn open(directory: &Path, options: Options) -> Result<(Wal, OpenReport), OpenError> {
+        let (log, report) = open(directory, &options)?;
+        let closes = Arc::new(ClosesOnDrop(Arc::clone(&log)));
+        Ok((Wal { log, _closes: closes }, report))
+    }
+
+    /// Which ledger this is.
+    pub fn ledger_id(&self) -> LedgerId {
+        self.log.ledger_id
+    }
+
+    /// Appends a record and waits until it has this durability.
+    ///
+    /// # Durability
+    ///
+    /// When this returns after [`Durability::Durable`], the record and all before it are on stable storage.
+    ///
+    /// # Errors
+    ///
+    /// After [`AppendError::OutcomeUnknown`] the record may or may not be in the log. After any other error it isn't.
+    pub fn append(&self, payload: &[u8], durability: Durability) -> Result<Receipt, AppendError> {
+        self.append_prepared(&self.prepare(payload)?, durability)
+    }
+
+    /// Hashes and checksums a payload, on the calling thread and without any lock.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::TooLarge`].
+    pub fn prepare<P: AsRef<[u8]>>(&self, payload: P) -> Result<Prepared<P>, AppendError> {
+        let header = self.header(payload.as_ref())?;
+        Ok(Prepared { header, payload })
+    }
+
+    /// As [`Wal::append`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`].
+    pub fn append_prepared<P: AsRef<[u8]>>(
+        &self,
+        prepared: &Prepared<P>,
+        durability: Durability,
+    ) -> Result<Receipt, AppendError> {
+        let Prepared { header, payload } = prepared;
+        let (seq, durability) = self.log.append(&[(*header, payload.as_ref())], durability)?;
+        Ok(Receipt { seq, leaf: header.leaf, durability })
+    }
+
+    /// Appends records next to each other in one commit: after a crash all of them are there, or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`], and [`AppendError::BatchTooLarge`].
+    pub fn append_batch<P: AsRef<[u8]>>(
+        &self,
+        payloads: &[P],
+        durability: Durability,
+    ) -> Result<BatchReceipt, AppendError> {
+        let mut records = Vec::with_capacity(payloads.len());
+        let mut bytes = 0;
+        for payload in payloads {
+            let header = self.header(payload.as_ref())?;
+            bytes += record_bytes(header.payload_bytes);
+            records.push((header, payload.as_ref()));
+        }
+        if bytes > BATCH_BYTES_MAX {
+            return Err(AppendError::BatchTooLarge { bytes, max: BATCH_BYTES_MAX });
+        }
+        let (first_seq, durability) = self.log.append(&records, durability)?;
+        let leaves = records.iter().map(|(header, _)| header.leaf).collect();
+        Ok(BatchReceipt { first_seq, leaves, durability })
+    }
+
+    /// Gives a record its place and number, in the order of the calls, without waiting for anything but room in the
+    /// queue. One thread can have many tickets at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`]; what goes wrong later, [`Ticket::wait`] says.
+    pub fn submit(&self, payload: &[u8], durability: Durability) -> Result<Ticket, AppendError> {
+        self.submit_prepared(&self.prepare(payload)?, durability)
+    }
+
+    /// As [`Wal::submit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::submit`].
+    pub fn submit_prepared<P: AsRef<[u8]>>(
+        &self,
+        prepared: &Prepared<P>,
+        durability: Durability,
+    ) -> Result<Ticket, AppendError> {
+        let Prepared { header, payload } = prepared;
+        let (seq, outcome) = self.log.submit(&[(*header, payload.as_ref())], durability)?;
+        Ok(Ticket { log: Arc::clone(&self.log), outcome, seq, leaf: header.leaf, asked: durability })
+    }
+
+    /// Makes everything placed so far durable, and returns the number after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`].
+    pub fn sync(&self) -> Result<Seq, AppendError> {
+        self.log.sync()
+    }
+
+    /// The first record that isn't durable: the number of those that are.
+    pub fn durable_end(&self) -> Seq {
+        self.log.durable.end()
+    }
+
+    /// The number that the next record gets.
+    pub fn placed_end(&self) -> Seq {
+        self.log.queue.lock().filling.end_seq()
+    }
+
+    /// Waits until this record is durable, or the deadline passes, or the log ends.
+    pub fn wait_durable_past(&self, seq: Seq, deadline: Option<Instant>) -> DurableWait {
+        self.log.durable.wait_past(seq, deadline)
+    }
+
+    /// A reader of this log that knows at once what is durable. It may outlive the writer.
+    pub fn reader(&self) -> Reader {
+        Reader::of_log(&self.log)
+    }
+
+    /// What the log did since it was opened.
+    pub fn counters(&self) -> Counters {
+        self.log.counters.snapshot()
+    }
+
+    /// Makes everything durable, records that the log ends exactly here, and gives it up. Other clones then refuse.
+    ///
+    /// # Errors
+    ///
+    /// See [`CloseError`]. The log is given up all the same.
+    pub fn close(self) -> Result<(), CloseError> {
+        self.log.close()
+    }
+
+    fn header(&self, payload: &[u8]) -> Result<RecordHeader, AppendError> {
+        RecordHeader::of(payload, &*self.log.leaf_function)
+            .map_err(|bytes| AppendError::TooLarge { bytes, max: u64::from(RECORD_BYTES_MAX) })
+    }
+}
+
+impl fmt::Debug for Wal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wal")
+            .field("directory", &self.log.directory)
+            .field("ledger_id", &self.log.ledger_id)
+            .field("durable_end", &self.durable_end())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,349 @@
+//! What a handle promises, on a real disk.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::options::{Options, ReaderOptions};
+use crate::{DurableWait, RECORD_BYTES_MAX, ReadError};
+
+/// A directory for a log.
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("wal");
+    (directory, path)
+}
+
+fn small() -> Options {
+    Options::new().create(true).segment_bytes(16 << 10)
+}
+
+fn open_in(path: &Path) -> (Wal, OpenReport) {
+    Wal::open(path, small()).unwrap()
+}
+
+fn payload(number: u64) -> Vec<u8> {
+    let length = usize::try_from(number * 37 % 500).unwrap();
+    let mut bytes = number.to_le_bytes().to_vec();
+    bytes.resize(8 + length, u8::try_from(number % 251).unwrap());
+    bytes
+}
+
+fn append(wal: &Wal, number: u64) {
+    wal.append(&payload(number), Durability::Durable).unwrap();
+}
+
+fn payloads(reader: &Reader) -> Vec<Vec<u8>> {
+    reader.scan(Seq::ZERO).map(|record| record.unwrap().payload().to_vec()).collect()
+}
+
+/// As a killed process leaves it: no close, no flush, the lock gone.
+fn kill(wal: Wal) {
+    wal.log.abandon();
+}
+
+#[test]
+fn what_was_appended_is_read_back_in_order_across_segments_and_reopenings() {
+    let (_directory, path) = place();
+    let mut expected = Vec::new();
+    for round in 0..4 {
+        let (wal, report) = open_in(&path);
+        assert_eq!(report.created, round == 0);
+        assert!(report.clean);
+        assert_eq!(report.next_seq.get(), expected.len() as u64);
+        for _ in 0..60 {
+            let bytes = payload(expected.len() as u64);
+            let receipt = wal.append(&bytes, Durability::Durable).unwrap();
+            assert_eq!(receipt.seq.get(), expected.len() as u64);
+            expected.push(bytes);
+        }
+        assert_eq!(payloads(&wal.reader()), expected);
+        wal.close().unwrap();
+        let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
+        assert_eq!(payloads(&reader), expected);
+    }
+    let (_wal, report) = open_in(&path);
+    assert!(report.segments >= 4, "{report:?}");
+}
+
+#[test]
+fn after_a_kill_everything_acknowledged_is_there_and_appending_goes_on() {
+    let (_directory, path) = place();
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        let (wal, report) = open_in(&path);
+        assert_eq!(report.next_seq.get(), expected.len() as u64);
+        assert_eq!((report.torn_tail_bytes, report.ambiguous), (0, false));
+        assert_eq!(payloads(&wal.reader()), expected);
+        for _ in 0..30 {
+            let bytes = payload(expected.len() as u64);
+            wal.append(&bytes, Durability::Durable).unwrap();
+            expected.push(bytes);
+        }
+        kill(wal);
+    }
+}
+
+#[test]
+fn a_wrong_path_never_becomes_an_empty_ledger() {
+    let (directory, path) = place();
+    assert!(matches!(Wal::open(&path, Options::new()), Err(OpenError::NotALedger { .. })));
+    assert!(!path.exists());
+    std::fs::write(directory.path().join("notes.txt"), b"mine").unwrap();
+    let opened = Wal::open(directory.path(), small());
+    assert!(matches!(opened, Err(OpenError::ForeignDirectory { .. })), "{opened:?}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_second_writer_is_refused_and_told_who_holds_the_log() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    match Wal::open(&path, small()) {
+        Err(OpenError::Locked { pid, since, .. }) => {
+            assert_eq!(pid, Some(std::process::id()));
+            assert!(since.is_some());
+        }
+        other => panic!("{other:?}"),
+    }
+    wal.close().unwrap();
+    assert!(Wal::open(&path, small()).is_ok());
+}
+
+#[test]
+fn a_closed_log_refuses_and_its_reader_goes_on_reading() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    let (clone, reader) = (wal.clone(), wal.reader());
+    wal.append(b"kept", Durability::Durable).unwrap();
+    wal.close().unwrap();
+    assert!(matches!(clone.append(b"late", Durability::Durable), Err(AppendError::Closed)));
+    assert_eq!(payloads(&reader), [b"kept"]);
+    assert_eq!(reader.wait_durable_past(Seq::new(1), None).unwrap(), DurableWait::Closed(Seq::new(1)));
+}
+
+#[test]
+fn closing_makes_durable_what_nobody_waited_for() {
+    let (_directory, path) = place();
+    let options = small().sync_delay_max(Duration::from_secs(3600));
+    let (wal, _) = Wal::open(&path, options).unwrap();
+    for number in 0..10 {
+        wal.append(&payload(number), Durability::Buffered).unwrap();
+    }
+    drop(wal.submit(&payload(10), Durability::Buffered).unwrap());
+    assert_eq!(wal.durable_end(), Seq::ZERO);
+    wal.close().unwrap();
+    let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
+    assert_eq!(payloads(&reader), (0..11).map(payload).collect::<Vec<_>>());
+}
+
+#[test]
+fn dropping_the_last_handle_closes_in_good_order() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    wal.append(b"one", Durability::Buffered).unwrap();
+    drop(wal);
+    let (_, report) = open_in(&path);
+    assert!(report.clean);
+    assert_eq!(report.next_seq, Seq::new(1));
+}
+
+#[test]
+fn what_nobody_waits_for_becomes_durable_within_the_bound() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, small().sync_delay_max(Duration::from_millis(5))).unwrap();
+    for durability in [Durability::Buffered, Durability::Written, Durability::Durable] {
+        let ticket = wal.submit(b"unwatched", durability).unwrap();
+        // No deadline: the test hangs, and is ended by its runner, if nobody leads.
+        assert!(matches!(wal.wait_durable_past(ticket.seq(), None), DurableWait::Durable(_)));
+    }
+    let receipt = wal.append(b"written", Durability::Written).unwrap();
+    assert!(matches!(wal.wait_durable_past(receipt.seq, None), DurableWait::Durable(_)));
+}
+
+#[test]
+fn what_is_not_durable_is_not_shown() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, small().sync_delay_max(Duration::from_secs(3600))).unwrap();
+    wal.append(b"durable", Durability::Durable).unwrap();
+    wal.append(b"written", Durability::Written).unwrap();
+    let other = Reader::open(&path, ReaderOptions::new()).unwrap();
+    for reader in [wal.reader(), other] {
+        assert_eq!(reader.read(Seq::new(1)).unwrap().map(|record| record.seq()), None);
+        assert_eq!(payloads(&reader), [b"durable"]);
+    }
+    assert_eq!(wal.sync().unwrap(), Seq::new(2));
+    assert_eq!(payloads(&wal.reader()), [b"durable", b"written"]);
+}
+
+#[test]
+fn one_thread_can_have_many_tickets_and_they_share_syncs() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    let tickets: Vec<_> =
+        (0..500).map(|number| wal.submit(&payload(number), Durability::Durable).unwrap()).collect();
+    for (number, ticket) in tickets.into_iter().enumerate() {
+        assert_eq!(ticket.seq().get(), number as u64);
+        assert_eq!(ticket.wait().unwrap().durability, Durability::Durable);
+    }
+    assert_eq!(payloads(&wal.reader()), (0..500).map(payload).collect::<Vec<_>>());
+    let counters = wal.counters();
+    assert_eq!(counters.records, 500);
+    assert!(counters.syncs < 250, "{counters:?}");
+}
+
+#[test]
+fn many_threads_get_dense_numbers_and_share_syncs() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 50;
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, small().segment_bytes(64 << 10)).unwrap();
+    let mut placed: Vec<(u64, Vec<u8>)> = std::thread::scope(|scope| {
+        let append = |thread: u64| {
+            let wal = wal.clone();
+            move || {
+                let one = |number: u64| {
+                    let bytes = payload(thread * EACH + number);
+                    (wal.append(&bytes, Durability::Durable).unwrap().seq.get(), bytes)
+                };
+                (0..EACH).map(one).collect::<Vec<_>>()
+            }
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(append(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    placed.sort();
+    assert!(placed.iter().map(|(seq, _)| *seq).eq(0..THREADS * EACH));
+    let expected: Vec<_> = placed.into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(payloads(&wal.reader()), expected);
+    let counters = wal.counters();
+    assert!(counters.syncs < counters.records, "{counters:?}");
+}
+
+#[test]
+fn a_batch_is_one_commit_however_large() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    wal.append(b"before", Durability::Durable).unwrap();
+    let commits = wal.counters().commits;
+    let batch: Vec<_> = (0..1000).map(payload).collect();
+    let receipt = wal.append_batch(&batch, Durability::Durable).unwrap();
+    assert_eq!((receipt.first_seq, receipt.leaves.len()), (Seq::new(1), 1000));
+    assert_eq!(wal.counters().commits, commits + 1);
+    assert_eq!(payloads(&wal.reader())[1..], batch);
+    let times: std::collections::BTreeSet<_> =
+        wal.reader().scan(Seq::new(1)).map(|record| record.unwrap().commit_time()).collect();
+    assert_eq!(times.len(), 1);
+}
+
+#[test]
+fn an_empty_batch_and_an_empty_payload_are_fine() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    assert_eq!(wal.append_batch::<&[u8]>(&[], Durability::Durable).unwrap().first_seq, Seq::ZERO);
+    wal.append(b"", Durability::Durable).unwrap();
+    assert_eq!(payloads(&wal.reader()), [b""]);
+}
+
+#[test]
+fn the_longest_record_fits_and_a_longer_one_is_refused_before_anything_is_written() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    let limit = usize::try_from(RECORD_BYTES_MAX).unwrap();
+    let mut bytes = vec![0xa5; limit + 1];
+    assert!(matches!(wal.append(&bytes, Durability::Durable), Err(AppendError::TooLarge { .. })));
+    assert_eq!((wal.placed_end(), wal.counters().bytes), (Seq::ZERO, 0));
+    bytes.pop();
+    wal.append(&bytes, Durability::Durable).unwrap();
+    wal.append(b"after", Durability::Durable).unwrap();
+    assert_eq!(payloads(&wal.reader()), [bytes, b"after".to_vec()]);
+}
+
+#[test]
+fn a_full_queue_makes_callers_wait_and_loses_nothing() {
+    let (_directory, path) = place();
+    let options = small().segment_bytes(1 << 20).commit_queue_bytes_max(17 << 20);
+    let (wal, _) = Wal::open(&path, options).unwrap();
+    let bytes = vec![7; 6 << 20];
+    let tickets: Vec<_> = (0..12).map(|_| wal.submit(&bytes, Durability::Durable).unwrap()).collect();
+    tickets.into_iter().for_each(|ticket| assert!(ticket.wait().is_ok()));
+    assert_eq!(
+        wal.reader().scan(Seq::ZERO).map(|record| record.unwrap().payload().len()).sum::<usize>(),
+        72 << 20
+    );
+}
+
+#[test]
+fn commits_can_be_aligned_and_the_padding_between_them_is_part_of_the_log() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, small().commit_alignment_bytes(512)).unwrap();
+    for number in 0..40 {
+        wal.append(&payload(number), Durability::Durable).unwrap();
+    }
+    kill(wal);
+    let (wal, _) = open_in(&path);
+    assert_eq!(payloads(&wal.reader()), (0..40).map(payload).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_reader_follows_a_writer_through_rotations() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..200).for_each(|number| append(&wal, number)));
+        for number in 0..200 {
+            let waited = reader.wait_durable_past(Seq::new(number), None).unwrap();
+            assert!(matches!(waited, DurableWait::Durable(end) if end > Seq::new(number)));
+            let record = reader.read(Seq::new(number)).unwrap().unwrap();
+            assert_eq!(record.payload(), payload(number));
+        }
+    });
+    let before = Instant::now();
+    let waited = reader.wait_durable_past(Seq::new(200), Some(before + Duration::from_millis(10)));
+    assert_eq!(waited.unwrap(), DurableWait::TimedOut(Seq::new(200)));
+}
+
+#[test]
+fn another_leaf_function_is_refused() {
+    struct Other;
+    impl crate::LeafFunction for Other {
+        fn id(&self) -> u32 {
+            9
+        }
+        fn leaf(&self, _: &[u8]) -> Leaf {
+            Leaf::from_bytes([0; 32])
+        }
+    }
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    wal.append(b"one", Durability::Durable).unwrap();
+    wal.close().unwrap();
+    let opened = Wal::open(&path, small().leaf_function(Arc::new(Other)));
+    assert!(matches!(opened, Err(OpenError::OtherLeafFunction { found: 0, given: 9 })), "{opened:?}");
+}
+
+#[test]
+fn a_missing_segment_is_named_when_its_records_are_read() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    (0..150).for_each(|number| append(&wal, number));
+    wal.close().unwrap();
+    let segments = crate::directory::Inventory::take(&crate::DiskStorage, &path).unwrap().unwrap().segments;
+    let (second, third) = (segments[1], segments[2]);
+    std::fs::remove_file(path.join(crate::segment::name::segment_name(second))).unwrap();
+    let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
+    match reader.read(second.next()) {
+        Err(ReadError::Damaged(damage)) => {
+            assert_eq!(
+                (damage.seq_from, damage.seq_to, damage.problem),
+                (second, third, crate::Problem::Missing)
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let read = reader.scan(Seq::ZERO).filter_map(Result::ok).count() as u64;
+    assert_eq!(read, 150 - third.since(second));
+}
