@@ -21,7 +21,7 @@ use runledger_audit::{
     Body, Content, Custom, Event, EventId, Message, SourceDigest, SourceLine, Timestamp, Unparsed,
 };
 
-use self::line::{AGENT, Reading};
+use self::line::Reading;
 use self::model_calls::ModelCalls;
 use self::records::{LineContent, Record};
 use self::runs::Runs;
@@ -44,9 +44,8 @@ pub(crate) fn import(
     file: &mut SourceFile<'_>,
     read: &mut dyn FnMut(u64),
 ) -> Result<(), FileError> {
-    let fallback = file.modified();
     let Some(session) = session::read(Lines::new(file.reader()?))? else { return Ok(()) };
-    let mut import = Import::new(sink, session, fallback);
+    let mut import = Import::new(sink, session, file.modified());
     let mut lines = Lines::new(file.reader()?);
     while let Some(line) = lines.next_line()? {
         import.line(&line)?;
@@ -59,6 +58,7 @@ pub(crate) fn import(
 struct Import<'s, 'l> {
     sink: &'s mut Sink<'l>,
     session: Session,
+    /// The time of whatever has none.
     fallback: Timestamp,
     /// The time of the line before: that of a line which has none.
     time: Timestamp,
@@ -70,18 +70,18 @@ struct Import<'s, 'l> {
 }
 
 impl<'s, 'l> Import<'s, 'l> {
-    fn new(sink: &'s mut Sink<'l>, session: Session, fallback: Timestamp) -> Self {
-        sink.count_run(&session.id);
+    fn new(sink: &'s mut Sink<'l>, session: Session, modified: Timestamp) -> Self {
+        let fallback = session.first_time.unwrap_or(modified);
         Self {
             sink,
-            time: session.first_time.unwrap_or(fallback),
-            session,
+            time: fallback,
             fallback,
             builder: SaveBuilder::default(),
             saves: Saves::default(),
             model_calls: ModelCalls::default(),
             tool_calls: ToolCalls::default(),
-            runs: Runs::default(),
+            runs: Runs::of(&session),
+            session,
         }
     }
 
@@ -160,7 +160,7 @@ impl<'s, 'l> Import<'s, 'l> {
             timestamp: time,
             session_id: Some(session.id.clone()),
             run_id: Some(session.id.clone()),
-            agent_id: Some(AGENT.to_owned()),
+            agent_id: Some(session.agent_id().to_owned()),
             ..Event::new(Body::Unparsed(Unparsed { reason: Some(reason), ..Unparsed::default() }))
         })
     }

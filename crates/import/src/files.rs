@@ -34,8 +34,12 @@ pub(crate) fn find(paths: &[PathBuf], format: Format) -> Result<Vec<Found>, (Pat
     for (path, kind) in paths.iter().zip(kinds) {
         if kind.is_dir() {
             walk.folder(path, 0);
-        } else {
+        } else if kind.is_file() {
             walk.found.push(Found::File(path.clone()));
+        } else {
+            // A pipe can't be read twice, which an import has to.
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder");
+            walk.found.push(Found::Unreadable(path.clone(), error));
         }
     }
     Ok(walk.found)
@@ -122,6 +126,13 @@ mod tests {
         let missing = dir.path().join("missing");
         let (path, error) = find(&[dir.path().to_owned(), missing.clone()], Format::Auto).unwrap_err();
         assert_eq!((path, error.kind()), (missing, io::ErrorKind::NotFound));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_read() {
+        let found = find(&["/dev/null".into()], Format::Jsonl).unwrap();
+        assert_eq!(names(&found), ["!null"]);
     }
 
     #[cfg(unix)]

@@ -113,7 +113,11 @@ impl<'a> Importer<'a> {
         (self.progress)(Progress::File { path, format, index, count, bytes: file.length_bytes() });
         sink.count_file();
         let progress = &mut self.progress;
-        let mut read = |bytes| progress(Progress::Read { bytes });
+        let mut position = 0;
+        let mut read = |bytes| {
+            position += bytes;
+            progress(Progress::Read { bytes: position });
+        };
         match format {
             Format::ClaudeCode => claude_code::import(sink, &mut file, &mut read),
             Format::TauBench => tau_bench::import(sink, &mut file, &mut read),

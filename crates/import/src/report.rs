@@ -54,7 +54,7 @@ pub enum Progress<'a> {
     },
     /// More of the file was read.
     Read {
-        /// How much of it, in bytes.
+        /// How much of it was read up to now, in bytes.
         bytes: u64,
     },
     /// Something was passed over.

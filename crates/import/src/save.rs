@@ -23,6 +23,10 @@ pub(crate) const TYPE_NAME: &str = "transcript_saved";
 /// How many lines one event lists.
 pub(crate) const SAVE_PART_LINES_MAX: u64 = 65_536;
 
+/// How many events are read at once while saves, or lines of no save, are looked for: any of them may be as long as a
+/// record.
+pub(crate) const EVENTS_READ_MAX: usize = 16;
+
 /// What such an event says, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -105,6 +109,7 @@ pub(crate) fn saves_of(ledger: &Ledger, session: &str) -> Result<Vec<Save>, Quer
     let mut filter = EventFilter {
         session: Some(session.to_owned()),
         action: Some(TYPE_NAME.to_owned()),
+        limit: EVENTS_READ_MAX,
         ..EventFilter::default()
     };
     let mut saves = Vec::new();

@@ -10,7 +10,7 @@ use std::io::Write;
 use runledger_audit::{EventFilter, Ledger, QueryError, Seq, StoredEvent};
 
 use crate::error::TranscriptError;
-use crate::save::{Item, Save, begins_in, covers, saves_of};
+use crate::save::{EVENTS_READ_MAX, Item, Save, begins_in, covers, saves_of};
 use seq_set::SeqSet;
 
 mod seq_set;
@@ -24,7 +24,7 @@ mod seq_set;
 ///
 /// There is no such run, or nothing of it was imported; the ledger can't be read; `output` can't be written.
 pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<(), TranscriptError> {
-    let session = ledger.run(run)?.and_then(|summary| summary.session_id).unwrap_or_else(|| run.to_owned());
+    let session = session_of(ledger, run)?;
     let mut covered = SeqSet::default();
     let saves = uncovered(ledger, saves_of(ledger, &session)?, &mut covered)?;
     let mut writer = Writer { ledger, output, given: SeqSet::default(), at_line_start: true };
@@ -49,6 +49,15 @@ pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<
         writer.line(seq)?;
     }
     writer.output.flush().map_err(TranscriptError::Write)
+}
+
+/// The session whose lines are asked for: the one of that name, else the one that the run of that name belongs to.
+fn session_of(ledger: &Ledger, run: &str) -> Result<String, QueryError> {
+    let named = EventFilter { session: Some(run.to_owned()), limit: 1, ..EventFilter::default() };
+    if !ledger.events(&named)?.items.is_empty() {
+        return Ok(run.to_owned());
+    }
+    Ok(ledger.run(run)?.and_then(|summary| summary.session_id).unwrap_or_else(|| run.to_owned()))
 }
 
 /// The saves that say something which no other one says, in the order in which they are given back. The lines of the
@@ -84,7 +93,8 @@ fn uncovered(ledger: &Ledger, mut saves: Vec<Save>, covered: &mut SeqSet) -> Res
 
 /// The lines of the session that are not in `given`, in the order of the log.
 fn lines_of_no_save(ledger: &Ledger, session: &str, given: &SeqSet) -> Result<Vec<Seq>, QueryError> {
-    let mut filter = EventFilter { session: Some(session.to_owned()), ..EventFilter::default() };
+    let mut filter =
+        EventFilter { session: Some(session.to_owned()), limit: EVENTS_READ_MAX, ..EventFilter::default() };
     let mut lines = Vec::new();
     loop {
         let page = ledger.events(&filter)?;

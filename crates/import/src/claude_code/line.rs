@@ -13,9 +13,6 @@ use super::session::Session;
 use crate::object::{Object, list};
 use crate::offsets::{content_at, place_in};
 
-/// The agent that a transcript is of.
-pub(crate) const AGENT: &str = "claude-code";
-
 /// Everything of a record that more than one event needs.
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
@@ -77,14 +74,16 @@ impl<'a> Reading<'a> {
         place_in(self.line, value)
     }
 
-    pub(crate) fn agent_id(&self) -> &str {
-        self.said.as_ref().and_then(|said| said.agent.as_ref()).map_or(AGENT, |agent| &agent.id)
+    /// Who is at work: the record's sub-agent, else the one that the whole file is of.
+    pub(crate) fn agent_id<'s>(&'s self, session: &'s Session) -> &'s str {
+        let own = self.said.as_ref().and_then(|said| said.agent.as_ref());
+        own.map_or_else(|| session.agent_id(), |agent| &agent.id)
     }
 
     /// The run that the record belongs to.
     pub(crate) fn run_id(&self, session: &Session) -> String {
         match self.said.as_ref().and_then(|said| said.agent.as_ref()) {
-            Some(agent) => format!("{}:{}", session.id, agent.id),
+            Some(agent) => session.run_of(&agent.id),
             None => session.id.clone(),
         }
     }
@@ -100,7 +99,7 @@ impl<'a> Reading<'a> {
             workspace_id: self.object().name("cwd"),
             session_id: Some(session.id.clone()),
             run_id: Some(self.run_id(session)),
-            agent_id: Some(self.agent_id().to_owned()),
+            agent_id: Some(self.agent_id(session).to_owned()),
             actor: self.said.as_ref().map(|said| said.actor().to_owned()),
             ..Event::new(body)
         }
@@ -169,14 +168,17 @@ fn said<'a>(object: &Object<'a>) -> Option<Said<'a>> {
     if kind != "user" && kind != "assistant" {
         return None;
     }
-    // Transcripts that a sub-agent has to itself name it in each line.
-    let agent = object.name("agentId").filter(|_| object.is_true("isSidechain"));
     Some(Said {
         speaker: kind,
         message: object.object("message")?,
-        agent: agent.map(|id| SubAgent { id, prompt: None }),
+        agent: sidechain_agent(object).map(|id| SubAgent { id, prompt: None }),
         is_meta: object.is_true("isMeta") || object.is_true("isCompactSummary"),
     })
+}
+
+/// The sub-agent that wrote a record. Where one has a transcript to itself, each line names it.
+pub(crate) fn sidechain_agent(object: &Object<'_>) -> Option<String> {
+    object.name("agentId").filter(|_| object.is_true("isSidechain"))
 }
 
 fn said_by_sub_agent<'a>(data: &Object<'a>) -> Option<Said<'a>> {

@@ -40,7 +40,7 @@ impl ModelCalls {
             workspace_id: reading.object().name("cwd"),
             session_id: Some(session.id.clone()),
             run_id: Some(reading.run_id(session)),
-            agent_id: Some(reading.agent_id().to_owned()),
+            agent_id: Some(reading.agent_id(session).to_owned()),
             actor: Some("assistant".to_owned()),
             source_id: Some(format!("claude-code/message/{message_id}")),
             ..Event::new(Body::ModelCall(call))

@@ -57,13 +57,23 @@ struct Prompt {
 }
 
 impl Runs {
+    /// The run of the session itself: it is there even if no line of the file can be read.
+    pub(crate) fn of(session: &Session) -> Self {
+        let mut runs = Self::default();
+        if let Some(run) = runs.run(session.id.clone()) {
+            session.agent_id().clone_into(&mut run.agent_id);
+            run.parent = session.agent.is_some().then(|| session.main_id.clone());
+        }
+        runs
+    }
+
     /// Takes note of a record that `line` holds.
     pub(crate) fn add(&mut self, reading: &Reading<'_>, session: &Session, line: Known) {
         let id = reading.run_id(session);
         let Some(run) = self.run(id) else { return };
         if run.agent_id.is_empty() {
-            reading.agent_id().clone_into(&mut run.agent_id);
-            run.parent = (run.id != session.id).then(|| session.id.clone());
+            reading.agent_id(session).clone_into(&mut run.agent_id);
+            run.parent = (run.id != session.main_id).then(|| session.main_id.clone());
         }
         let Some(time) = reading.time else { return };
         run.earliest = Some(run.earliest.map_or(time, |earliest| earliest.min(time)));
@@ -124,7 +134,7 @@ impl Run {
         };
         let mut event = self.event(session, started_at, source_id.clone(), Body::RunStarted(start));
         event.metadata = self.origin.as_ref().map(|origin| origin.metadata.clone());
-        if let Some(known) = sink.find(Some(&session.id), &source_id)? {
+        if let Some(known) = sink.find_anywhere(&source_id)? {
             let stored = sink.stored(known)?.event;
             if !self.merge_start(&mut event, &stored, sink)? {
                 return Ok(());
@@ -184,7 +194,7 @@ impl Run {
             extra: Vec::new(),
         };
         let mut event = self.event(session, ended_at, source_id.clone(), Body::RunFinished(end));
-        if let Some(known) = sink.find(Some(&session.id), &source_id)? {
+        if let Some(known) = sink.find_anywhere(&source_id)? {
             let stored = sink.stored(known)?.event;
             if self.latest.is_none_or(|latest| latest <= stored.timestamp) {
                 return Ok(());

@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 use runledger_audit::Timestamp;
 
-use super::line::Reading;
+use super::line::{Reading, sidechain_agent};
 use super::records::{self, LineContent, Record};
 use crate::hash::sha256_prefix;
 use crate::lines::Lines;
@@ -16,15 +16,38 @@ const SESSIONS_COUNTED_MAX: usize = 4096;
 /// What a transcript says about itself as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// The session that most of its records name; the first of them, where several are named equally often. Made of the
-    /// first line's hash, if none is named.
+    /// The session whose lines the file holds: the one that most of its records name; the first of them, where several
+    /// are named equally often. Made of the first line's hash, if none is named. It is the run's id too.
     pub(crate) id: String,
+    /// The session of the main thread: the same, unless the file is a sub-agent's own.
+    pub(crate) main_id: String,
+    /// The sub-agent that the file is of.
+    pub(crate) agent: Option<String>,
     /// The time of the first record that has one: that of the lines before it, which have none.
     pub(crate) first_time: Option<Timestamp>,
     /// The earliest time that a record was written at.
     pub(crate) earliest: Option<Timestamp>,
     /// The latest time that a record was written at.
     pub(crate) latest: Option<Timestamp>,
+}
+
+/// The agent that a transcript is of, if it isn't a sub-agent's.
+const AGENT: &str = "claude-code";
+
+impl Session {
+    /// The run of a sub-agent of the session.
+    pub(crate) fn run_of(&self, agent: &str) -> String {
+        run_of(&self.main_id, agent)
+    }
+
+    /// Who wrote the file.
+    pub(crate) fn agent_id(&self) -> &str {
+        self.agent.as_deref().unwrap_or(AGENT)
+    }
+}
+
+fn run_of(main_id: &str, agent: &str) -> String {
+    format!("{main_id}:{agent}")
 }
 
 /// Reads a whole transcript; `None` if it has no line that is not blank.
@@ -55,8 +78,8 @@ pub(crate) fn read<R: BufRead>(mut lines: Lines<R>) -> io::Result<Option<Session
 #[derive(Default)]
 struct Survey {
     first_line: Option<String>,
-    /// How often a session is named, and how many were named before it.
-    sessions: HashMap<String, (u64, usize)>,
+    /// How often a session, and a sub-agent in it, is named, and how many were named before it.
+    sessions: HashMap<(String, Option<String>), (u64, usize)>,
     first_time: Option<Timestamp>,
     earliest: Option<Timestamp>,
     latest: Option<Timestamp>,
@@ -71,6 +94,7 @@ impl Survey {
             self.latest = Some(self.latest.map_or(time, |latest| latest.max(time)));
         }
         if let Some(session) = reading.object().name("sessionId") {
+            let session = (session, sidechain_agent(reading.object()));
             let before = self.sessions.len();
             if let Some((times, _)) = self.sessions.get_mut(&session) {
                 *times += 1;
@@ -84,8 +108,12 @@ impl Survey {
         let first_line = self.first_line?;
         let most_named =
             self.sessions.into_iter().max_by_key(|(_, (times, before))| (*times, std::cmp::Reverse(*before)));
+        let (main_id, agent) =
+            most_named.map_or_else(|| (format!("claude-code-{first_line}"), None), |(session, _)| session);
         Some(Session {
-            id: most_named.map_or_else(|| format!("claude-code-{first_line}"), |(session, _)| session),
+            id: agent.as_ref().map_or_else(|| main_id.clone(), |agent| run_of(&main_id, agent)),
+            main_id,
+            agent,
             first_time: self.first_time,
             earliest: self.earliest,
             latest: self.latest,

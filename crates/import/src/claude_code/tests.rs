@@ -303,6 +303,38 @@ fn a_sub_agent_is_a_child_run_with_its_own_tokens() {
 }
 
 #[test]
+fn a_sub_agent_with_a_transcript_of_its_own_is_the_same_child_run() {
+    let progress = line(
+        "p1",
+        3,
+        r#""type":"progress","data":{"type":"agent_progress","agentId":"ab1","prompt":"count the cogs","message":{"type":"assistant","message":{"id":"msg-7","role":"assistant","model":"m-2","usage":{"output_tokens":5},"content":[]}}}"#,
+    );
+    let main = [asked("u1", 1, "mend it"), progress].join("\n");
+    let own = line("x1", 4, &format!(r#""isSidechain":true,"agentId":"ab1",{}"#, answer("msg-7", 6, "[]")));
+    let mut states = Vec::new();
+    for order in [[&main, &own], [&own, &main]] {
+        let archive = Archive::new();
+        order.map(|text| archive.import(text));
+        let child = archive.ledger.run("s:ab1").unwrap().unwrap();
+        assert_eq!((child.output_tokens, child.parent_run_id.as_deref()), (6, Some("s")));
+        assert_eq!((child.goal.as_str(), child.agent_id.as_deref()), ("count the cogs", Some("ab1")));
+        assert_eq!(archive.transcript("s"), main.as_bytes());
+        assert_eq!(archive.transcript("s:ab1"), own.as_bytes());
+        assert_eq!(archive.import(&main).appended + archive.import(&own).appended, 0);
+        states.push(archive.ledger.run("s").unwrap());
+    }
+    assert_eq!(states[0], states[1]);
+}
+
+#[test]
+fn a_file_without_a_readable_line_is_a_completed_run_too() {
+    let archive = Archive::new();
+    assert_eq!(counts(archive.import("torn {\n")), (1, 0, 1));
+    let session = archive.events(&[])[0].event.session_id.clone().unwrap();
+    assert_eq!(archive.ledger.run(&session).unwrap().unwrap().status.as_str(), "completed");
+}
+
+#[test]
 fn records_fused_on_one_line_are_recovered_and_the_line_is_kept() {
     let mut lines = session();
     let fused = lines[2].clone() + &lines[3];

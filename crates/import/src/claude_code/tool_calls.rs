@@ -79,7 +79,7 @@ impl ToolCalls {
             time,
             workspace_id: reading.object().name("cwd"),
             run_id: reading.run_id(session),
-            agent_id: reading.agent_id().to_owned(),
+            agent_id: reading.agent_id(session).to_owned(),
         };
         for part in said.parts() {
             let kind = part.text("type").unwrap_or_default();
