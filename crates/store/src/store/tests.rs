@@ -450,6 +450,25 @@ fn check_damaged(directory: Arc<SimulatedDirectory>, expected: &Model) -> Result
 }
 
 #[test]
+fn memory_stays_bounded_while_nothing_can_be_written_out() {
+    let directory = SimulatedDirectory::default();
+    let store = Store::open_in(Arc::new(directory.clone()), options()).unwrap();
+    directory.fail(directory.operations() + 1, None);
+    let refused = (0..100u8).filter(|number| {
+        let mut batch = Batch::new();
+        batch.put(&[*number], &[0; 100]);
+        store.apply(&batch, &[*number]).is_err()
+    });
+    assert!(refused.count() > 50);
+    assert!(store.stats().memory_bytes <= 2_500, "{:?}", store.stats());
+    // What was taken is still there, and the first batch that is taken when space is back goes behind it.
+    directory.fail(u64::MAX, None);
+    let taken = contents(&store.view()).unwrap().len();
+    store.apply(&batch_of(&workload().concat()), b"").unwrap();
+    assert_eq!(store.view().prefix(b"k").count() + taken, contents(&store.view()).unwrap().len());
+}
+
+#[test]
 fn clearing_empties_the_store_also_on_disk_and_views_keep_what_they_show() {
     let directory = SimulatedDirectory::default();
     let open = || Store::open_in(Arc::new(directory.clone()), options()).unwrap();

@@ -1,0 +1,237 @@
+//! One step after the other from the log into the index: read some records, index them, apply the batch.
+//!
+//! Invariants:
+//! - `next` is the first record that is not in the store; `None` until the store's checkpoint was compared with the log.
+//! - A batch that the store did not take is kept and offered again; one that could not be completed is dropped, and its
+//!   records are read again. So every record is indexed exactly once in what is applied.
+
+use runledger_store::{Batch, Store};
+use runledger_wal::{Reader, Record, Seq};
+
+use crate::error::IngestError;
+use crate::indexer::{Indexer, Resume};
+use crate::options::Options;
+use crate::pending::Pending;
+
+/// How far indexing has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The first record that is not in the index.
+    pub indexed_end: Seq,
+    /// Where it was bound for when it began: the first record that was not durable then.
+    pub target: Seq,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A batch was applied; there may be more.
+    Applied,
+    /// There is nothing more to index now.
+    CaughtUp,
+}
+
+/// A rebuild that is going on.
+#[derive(Debug, Clone)]
+pub(crate) struct Rebuild {
+    pub(crate) reason: String,
+    pub(crate) target: Seq,
+}
+
+/// Called before the store is emptied.
+pub(crate) type BeforeRebuild = Box<dyn FnMut() + Send>;
+
+pub(crate) struct Follower<I> {
+    log: Reader,
+    store: Store,
+    indexer: I,
+    options: Options,
+    before_rebuild: BeforeRebuild,
+    next: Option<Seq>,
+    /// Why the store is to be emptied before the next step.
+    rebuild_wanted: Option<String>,
+    rebuilding: Option<Rebuild>,
+    batch: Batch,
+    records: Vec<Record>,
+    /// `batch` has all the keys of `records`, and waits to be applied with this checkpoint.
+    ready: Option<Vec<u8>>,
+    /// Records applied since the store's checkpoint on disk last moved, and that checkpoint.
+    tail_events: u64,
+    durable_checkpoint: Option<Vec<u8>>,
+}
+
+impl<I: Indexer> Follower<I> {
+    pub(crate) fn new(
+        log: Reader,
+        store: Store,
+        indexer: I,
+        options: Options,
+        before_rebuild: BeforeRebuild,
+    ) -> Self {
+        let durable_checkpoint = store.durable_checkpoint();
+        Self {
+            log,
+            store,
+            indexer,
+            options,
+            before_rebuild,
+            next: None,
+            rebuild_wanted: None,
+            rebuilding: None,
+            batch: Batch::new(),
+            records: Vec::new(),
+            ready: None,
+            tail_events: 0,
+            durable_checkpoint,
+        }
+    }
+
+    /// The first record that is not in the index; `None` as long as that is not known.
+    pub(crate) fn indexed_end(&self) -> Option<Seq> {
+        self.next
+    }
+
+    pub(crate) fn rebuilding(&self) -> Option<&Rebuild> {
+        self.rebuilding.as_ref()
+    }
+
+    pub(crate) fn log(&self) -> &Reader {
+        &self.log
+    }
+
+    /// Whether the index is to be built anew, or is being built.
+    pub(crate) fn is_rebuilding(&self) -> bool {
+        self.rebuild_wanted.is_some() || self.rebuilding.is_some()
+    }
+
+    /// Has the next step empty the index and begin with the first record.
+    pub(crate) fn want_rebuild(&mut self, reason: String) {
+        self.next = None;
+        self.ready = None;
+        self.rebuild_wanted = Some(reason);
+    }
+
+    /// Compares the index with the log, if that is still to be done, and empties it if it does not fit.
+    pub(crate) fn resume(&mut self) -> Result<Seq, IngestError> {
+        if let Some(next) = self.next {
+            return Ok(next);
+        }
+        let next = match self.rebuild_wanted.clone() {
+            Some(reason) => self.start_rebuild(reason)?,
+            None => match self.indexer.resume(self.store.checkpoint().as_deref(), &self.log) {
+                Resume::From(next) => next,
+                Resume::Rebuild(reason) => self.start_rebuild(reason)?,
+                Resume::Unknown(reason) => return Err(IngestError::Resume { reason }),
+            },
+        };
+        self.next = Some(next);
+        Ok(next)
+    }
+
+    fn start_rebuild(&mut self, reason: String) -> Result<Seq, IngestError> {
+        if self.store.is_read_only() {
+            return Err(IngestError::NeedsRebuild { reason });
+        }
+        let target = self.log.durable_end()?;
+        (self.before_rebuild)();
+        self.store.clear()?;
+        self.tail_events = 0;
+        self.rebuild_wanted = None;
+        self.rebuilding = Some(Rebuild { reason, target });
+        Ok(Seq::ZERO)
+    }
+
+    /// Indexes the next batch of the durable records before `until`.
+    pub(crate) fn step(&mut self, until: Option<Seq>) -> Result<Step, IngestError> {
+        let stepped = self.try_step(until);
+        if let Err(IngestError::Damaged(source)) = &stepped {
+            self.want_rebuild(format!("it is damaged: {source}"));
+        }
+        stepped
+    }
+
+    fn try_step(&mut self, until: Option<Seq>) -> Result<Step, IngestError> {
+        let next = self.resume()?;
+        self.bound_tail()?;
+        let checkpoint = match self.ready.take() {
+            Some(checkpoint) => Some(checkpoint),
+            None => self.fill(next, until)?,
+        };
+        let Some(checkpoint) = checkpoint else {
+            self.end_rebuild();
+            return Ok(Step::CaughtUp);
+        };
+        if let Err(error) = self.store.apply(&self.batch, &checkpoint) {
+            self.ready = Some(checkpoint);
+            return Err(error.into());
+        }
+        self.tail_events = self.tail_events.saturating_add(self.records.len() as u64);
+        self.next = self.records.last().map_or(self.next, |last| Some(last.seq().next()));
+        if let Some(observer) = &mut self.options.observer {
+            observer(&self.records);
+        }
+        self.batch.clear();
+        self.records.clear();
+        self.end_rebuild();
+        Ok(Step::Applied)
+    }
+
+    /// Indexes records from `next` on into the batch. Returns the checkpoint behind them, `None` if there are none.
+    fn fill(&mut self, next: Seq, until: Option<Seq>) -> Result<Option<Vec<u8>>, IngestError> {
+        self.batch.clear();
+        self.records.clear();
+        let view = self.store.view();
+        let mut payload_bytes = 0;
+        let mut expected = next;
+        for record in self.log.scan(next) {
+            let record = match record {
+                Ok(record) => record,
+                // What came before it is taken first. Then the next step meets it again, and goes no further: a record
+                // that can't be read is never left out.
+                Err(_) if !self.records.is_empty() => break,
+                Err(error) => return Err(error.into()),
+            };
+            if until.is_some_and(|until| record.seq() >= until) {
+                break;
+            }
+            if record.seq() != expected {
+                return Err(IngestError::Gap { expected, found: record.seq() });
+            }
+            expected = expected.next();
+            let mut pending = Pending::new(&mut self.batch, &view);
+            if let Err(error) = self.indexer.index(&record, &mut pending) {
+                return Err(match pending.damage() {
+                    Some(_) => IngestError::Damaged(Box::new(error)),
+                    None => IngestError::Indexer { seq: record.seq(), source: Box::new(error) },
+                });
+            }
+            payload_bytes += record.payload().len();
+            self.records.push(record);
+            let bytes = payload_bytes.max(self.batch.bytes());
+            if self.records.len() >= self.options.batch_events_max || bytes >= self.options.batch_bytes_max {
+                break;
+            }
+        }
+        Ok(self.records.last().map(|last| self.indexer.checkpoint(last.seq(), last.leaf())))
+    }
+
+    /// Has the store write itself out when too much would have to be replayed.
+    fn bound_tail(&mut self) -> Result<(), IngestError> {
+        if self.store.is_read_only() || self.tail_events < self.options.index_tail_events_max {
+            return Ok(());
+        }
+        let durable_checkpoint = self.store.durable_checkpoint();
+        if durable_checkpoint == self.durable_checkpoint {
+            self.store.flush()?;
+        }
+        // If it moved by itself, some of the tail is still in memory; at most once more what is allowed.
+        self.durable_checkpoint = self.store.durable_checkpoint();
+        self.tail_events = 0;
+        Ok(())
+    }
+
+    fn end_rebuild(&mut self) {
+        let done = |rebuild: &mut Rebuild| self.next.is_some_and(|next| next >= rebuild.target);
+        self.rebuilding.take_if(done);
+    }
+}
