@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::core::Core;
 use crate::error::{OpenError, WriteError};
 use crate::merge::{MergeCursor, Source};
-use crate::store::Core;
 use crate::table::{Table, TableCursor};
 use crate::tier;
 

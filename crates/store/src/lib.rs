@@ -31,6 +31,7 @@
 mod batch;
 mod checksum;
 mod compaction;
+mod core;
 mod directory;
 mod error;
 #[cfg(test)]

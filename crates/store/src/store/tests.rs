@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::directory::simulated::SimulatedDirectory;
+use crate::manifest::Manifest;
 use crate::{KeyRange, ReadError};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
