@@ -26,6 +26,12 @@ static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
     store.close().unwrap();
     let images = Images::read(directory.path());
     let seals = IndexSeals::learn(&images);
+    let mut sealed_again = images.clone();
+    seals.reseal(&mut sealed_again);
+    assert_eq!(
+        sealed_again, images,
+        "sealing what is undamaged changes nothing: is the layout still this one?"
+    );
     (images, seals)
 });
 

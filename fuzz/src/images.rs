@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// Files by name. A directory of ours has no directories in it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Images(pub BTreeMap<String, Vec<u8>>);
 
 impl Images {

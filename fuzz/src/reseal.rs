@@ -3,6 +3,7 @@
 //! Written from the page and not with the crates' own encoders: those refuse to write what a target wants to have.
 
 pub mod index;
+pub mod log;
 
 /// Writes the CRC of `bytes[from..at]` to `at`, continuing from `seed`. Nothing happens where the file is too short.
 fn put_crc(bytes: &mut [u8], from: usize, at: usize, seed: u32) {
