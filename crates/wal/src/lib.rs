@@ -64,7 +64,14 @@ mod open;
 
 mod recovery;
 
+mod verify;
+
+mod recover;
+
 mod error;
+
+#[cfg(test)]
+mod testing;
 
 pub use commit::ticket::{BatchReceipt, Receipt, Ticket};
 pub use counters::Counters;
@@ -80,8 +87,10 @@ pub use options::{
 };
 pub use reader::{DiskUsage, Reader, Scan};
 pub use record::{RECORD_BYTES_MAX, Record};
+pub use recover::{RecoverOptions, RecoverReport, Repair, recover};
 pub use segment::header::FORMAT_VERSION;
 pub use seq::{Leaf, LedgerId, Seq};
 pub use storage::file::StorageError;
 pub use storage::{DiskStorage, LockMode, OpenMode, Storage, StorageFile};
+pub use verify::{VerifyCallback, VerifyOptions, VerifyProgress, VerifyReport, verify};
 pub use wal::{Prepared, Wal};

@@ -165,7 +165,8 @@ impl<'a> Opening<'a> {
         let (mark, slot_broken) = read_watermark(storage, directory)?;
         let worth = judge_mark(storage, &mark, slot_broken, lock.before.boot_id.as_ref());
         let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
-        let examined = Examiner { storage, directory, ledger_id, segments }.examine(&mark)?;
+        let examined =
+            Examiner { storage, directory, ledger_id, segments, mode: OpenMode::Write }.examine(&mark)?;
         if let Some(part) = examined.parts.last() {
             let (found, given) = (part.segment.header.leaf_function, options.leaf_function.id());
             if found != given {
@@ -189,7 +190,7 @@ impl<'a> Opening<'a> {
         options: &Options,
     ) -> Result<(TailStart, Vec<(Seq, Seq)>, OpenReport), OpenError> {
         let Opening { directory, storage, inventory, mark, mut examined, row } = self;
-        let surgeon = Surgeon { storage, directory, ledger_id: mark.ledger_id };
+        let surgeon = Surgeon { storage, directory };
         let mut watermark = WatermarkFile::resume(storage, directory, mark)?;
         let goes_on = row.answer == Answer::Continue;
         let torn_file = if goes_on { None } else { surgeon.apply(&examined, row.answer, &mut watermark)? };
@@ -284,7 +285,11 @@ fn unsealed_before(
 }
 
 /// How much a segment that was set aside holds behind its header.
-fn set_aside_bytes(storage: &dyn Storage, file: Option<&Path>, known: u64) -> Result<u64, StorageError> {
+pub(crate) fn set_aside_bytes(
+    storage: &dyn Storage,
+    file: Option<&Path>,
+    known: u64,
+) -> Result<u64, StorageError> {
     let Some(path) = file else { return Ok(known) };
     let file = crate::storage::file::LogFile::open(storage, path.to_owned(), OpenMode::Read)?;
     let end = crate::segment::scan::Window::new(&file, file.length()?).data_end(0)?;

@@ -70,6 +70,21 @@ impl Segment {
         }
     }
 
+    /// Opens a segment of whichever ledger it belongs to.
+    pub(crate) fn open_first(
+        storage: &dyn Storage,
+        directory: &Path,
+        first_seq: Seq,
+        mode: OpenMode,
+    ) -> Result<Segment, SegmentError> {
+        let file = LogFile::open(storage, directory.join(segment_name(first_seq)), mode)?;
+        let header = read_header(&file)?;
+        match header.check_place(header.ledger_id, first_seq) {
+            Ok(()) => Ok(Segment { file, header }),
+            Err(problem) => Err(SegmentError::Damaged { offset: 0, problem }),
+        }
+    }
+
     /// Its name in the log's directory.
     pub(crate) fn name(&self) -> String {
         segment_name(self.header.first_seq)

@@ -210,6 +210,12 @@ impl Wal {
         self.log.close()
     }
 
+    /// Gives the log up as the death of its process would: no close, no flush, the lock free.
+    #[cfg(test)]
+    pub(crate) fn abandon(&self) {
+        self.log.abandon();
+    }
+
     fn header(&self, payload: &[u8]) -> Result<RecordHeader, AppendError> {
         RecordHeader::of(payload, &*self.log.leaf_function)
             .map_err(|bytes| AppendError::TooLarge { bytes, max: u64::from(RECORD_BYTES_MAX) })

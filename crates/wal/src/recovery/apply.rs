@@ -9,8 +9,7 @@ use crate::recovery::examine::{Examined, Junk, Part};
 use crate::recovery::table::Answer;
 use crate::segment::name::{segment_name, torn_name};
 use crate::segment::scan::Window;
-use crate::segment::seal::seal;
-use crate::seq::{LedgerId, Seq};
+use crate::seq::Seq;
 use crate::storage::file::{LogFile, StorageError};
 use crate::storage::{OpenMode, Storage};
 use crate::watermark::Watermark;
@@ -26,7 +25,6 @@ const TORN_NAMES_MAX: u32 = 10_000;
 pub(crate) struct Surgeon<'a> {
     pub(crate) storage: &'a dyn Storage,
     pub(crate) directory: &'a Path,
-    pub(crate) ledger_id: LedgerId,
 }
 
 impl Surgeon<'_> {
@@ -105,11 +103,6 @@ impl Surgeon<'_> {
     fn sync_directory(&self) -> Result<(), StorageError> {
         let synced = self.storage.sync_directory(self.directory);
         synced.map_err(|error| StorageError::new("sync", self.directory, error))
-    }
-
-    /// Seals what can be sealed now. For repair; an open log leaves this to its background.
-    pub(crate) fn seal(&self, first_seq: Seq, end: Seq) -> Result<(), crate::segment::seal::SealError> {
-        seal(self.storage, self.directory, self.ledger_id, first_seq, end)
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Examiner<'a> {
     pub(crate) ledger_id: LedgerId,
     /// The first records of all segments, sorted.
     pub(crate) segments: &'a [Seq],
+    /// For writing, if what is found will be acted upon.
+    pub(crate) mode: OpenMode,
 }
 
 /// One segment, walked to the end of its sound commits.
@@ -170,7 +172,7 @@ impl Examiner<'_> {
     }
 
     fn open(&self, first_seq: Seq) -> Result<Segment, SegmentError> {
-        Segment::open(self.storage, self.directory, self.ledger_id, first_seq, OpenMode::Write)
+        Segment::open(self.storage, self.directory, self.ledger_id, first_seq, self.mode)
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::path::Path;
 
-use crate::damage::{Damage, Problem};
 use crate::fields::{in_memory, is_zero, on_disk};
 use crate::segment::footer::{CommitEntry, FooterBuilder};
 use crate::segment::scan::{CommitFound, Place, Window, read_commit};
@@ -24,8 +23,8 @@ const SECTOR_BYTES: u64 = 512;
 pub(crate) enum SealError {
     /// It can be tried again.
     Storage(StorageError),
-    /// It isn't sound.
-    Damaged(Damage),
+    /// It isn't sound, and stays as it is. Verification says where.
+    Unsound,
 }
 
 impl From<StorageError> for SealError {
@@ -69,16 +68,56 @@ pub(crate) fn seal(
     first_seq: Seq,
     end: Seq,
 ) -> Result<(), SealError> {
-    let segment = Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Write)
-        .map_err(|error| unusable(error, first_seq, end))?;
+    let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
     if segment.trailer()?.is_some() {
         return Ok(());
     }
     let sealing = prepare(&segment, end)?;
     // CRASH: a segment without footer, or with the start of one, is sealed again at the next open.
     segment.file.set_length(sealing.data_end)?;
+    write_footer(&segment, &sealing)
+}
+
+/// Writes the right footer where a wrong or incomplete one is, or none. Returns whether there was anything to do.
+pub(crate) fn reseal(
+    storage: &dyn Storage,
+    directory: &Path,
+    ledger_id: LedgerId,
+    first_seq: Seq,
+    end: Seq,
+) -> Result<bool, SealError> {
+    let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
+    let sealing = prepare(&segment, end)?;
+    let (rest_bytes, footer_bytes) =
+        (segment.file.length()?.saturating_sub(sealing.data_end), sealing.footer.len());
+    if rest_bytes == on_disk(footer_bytes) {
+        let mut found = vec![0; footer_bytes];
+        if segment.file.read_up_to(&mut found, sealing.data_end)? == footer_bytes && found == sealing.footer {
+            return Ok(false);
+        }
+    } else {
+        segment.file.set_length(sealing.data_end)?;
+    }
+    // A footer of the right length is corrected in place: a reader may have the file mapped.
+    write_footer(&segment, &sealing)?;
+    Ok(true)
+}
+
+fn write_footer(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {
     segment.file.write_all(&sealing.footer, sealing.data_end)?;
     Ok(segment.file.sync()?)
+}
+
+fn open_for_sealing(
+    storage: &dyn Storage,
+    directory: &Path,
+    ledger_id: LedgerId,
+    first_seq: Seq,
+) -> Result<Segment, SealError> {
+    Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Write).map_err(|error| match error {
+        SegmentError::Storage(error) => SealError::Storage(error),
+        SegmentError::Damaged { .. } | SegmentError::NewerVersion { .. } => SealError::Unsound,
+    })
 }
 
 /// Reads the segment's commits up to `end` and makes its footer.
@@ -97,39 +136,8 @@ pub(crate) fn prepare(segment: &Segment, end: Seq) -> Result<Sealing, SealError>
                 });
                 place = commit.place_after();
             }
-            CommitFound::Blank => {
-                let problem =
-                    Problem::Ends { part: "segment", expected: window.limit(), found: place.offset };
-                return Err(SealError::Damaged(segment.damage(place.seq..end, place.offset, problem)));
-            }
-            CommitFound::Bad { offset, problem } => {
-                return Err(SealError::Damaged(segment.damage(place.seq..end, offset, problem)));
-            }
+            CommitFound::Blank | CommitFound::Bad { .. } => return Err(SealError::Unsound),
         }
     }
     Ok(Sealing { data_end: place.offset, footer: builder.encode(&segment.header, place.offset) })
-}
-
-fn unusable(error: SegmentError, first_seq: Seq, end: Seq) -> SealError {
-    let damage = |offset, problem| Damage {
-        segment: crate::segment::name::segment_name(first_seq),
-        seq_from: first_seq,
-        seq_to: end,
-        offset,
-        problem,
-    };
-    match error {
-        SegmentError::Storage(error) => SealError::Storage(error),
-        SegmentError::Damaged { offset, problem } => SealError::Damaged(damage(offset, problem)),
-        SegmentError::NewerVersion { found, .. } => {
-            let expected = u64::from(crate::segment::header::FORMAT_VERSION);
-            let problem = Problem::Field {
-                part: "segment header",
-                field: "format version",
-                expected,
-                found: u64::from(found),
-            };
-            SealError::Damaged(damage(0, problem))
-        }
-    }
 }

@@ -1,48 +1,11 @@
 //! What a handle promises, on a real disk.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use tempfile::TempDir;
 
 use super::*;
 use crate::options::{Options, ReaderOptions};
+use crate::testing::{append, kill, open_in, payload, payloads, place, small};
 use crate::{DurableWait, RECORD_BYTES_MAX, ReadError};
-
-/// A directory for a log.
-fn place() -> (TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("wal");
-    (directory, path)
-}
-
-fn small() -> Options {
-    Options::new().create(true).segment_bytes(16 << 10)
-}
-
-fn open_in(path: &Path) -> (Wal, OpenReport) {
-    Wal::open(path, small()).unwrap()
-}
-
-fn payload(number: u64) -> Vec<u8> {
-    let length = usize::try_from(number * 37 % 500).unwrap();
-    let mut bytes = number.to_le_bytes().to_vec();
-    bytes.resize(8 + length, u8::try_from(number % 251).unwrap());
-    bytes
-}
-
-fn append(wal: &Wal, number: u64) {
-    wal.append(&payload(number), Durability::Durable).unwrap();
-}
-
-fn payloads(reader: &Reader) -> Vec<Vec<u8>> {
-    reader.scan(Seq::ZERO).map(|record| record.unwrap().payload().to_vec()).collect()
-}
-
-/// As a killed process leaves it: no close, no flush, the lock gone.
-fn kill(wal: Wal) {
-    wal.log.abandon();
-}
 
 #[test]
 fn what_was_appended_is_read_back_in_order_across_segments_and_reopenings() {

@@ -1,0 +1,249 @@
+//! Checking one segment from its first commit to its last byte.
+
+use std::ops::Range;
+
+use crate::damage::{Damage, Problem};
+use crate::fields::{in_memory, on_disk};
+use crate::leaf::LeafFunction;
+use crate::segment::Segment;
+use crate::segment::footer::{CommitEntry, FooterBuilder};
+use crate::segment::header::HEADER_END;
+use crate::segment::scan::{
+    FrameFound, Place, PlacedFrame, Visitor, Window, find_frame, read_frame, walk_records,
+};
+use crate::segment::seal::Sealing;
+use crate::seq::{Leaf, Seq};
+use crate::storage::file::StorageError;
+use crate::watermark::Watermark;
+
+/// How often progress is reported.
+const PROGRESS_BYTES: u64 = 4 << 20;
+
+/// How often the end of a segment is looked at that a writer may be sealing at this moment.
+const REST_ATTEMPTS_MAX: u32 = 3;
+
+/// How far a segment must reach.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Extent {
+    /// To where the next segment starts.
+    UpTo(Seq),
+    /// To exactly where the watermark stands.
+    Marked(Watermark),
+    /// Nobody knows.
+    Open,
+}
+
+impl Extent {
+    /// The first record behind the segment, if that is known.
+    pub(super) fn end(&self) -> Option<Seq> {
+        match self {
+            Extent::UpTo(end) => Some(*end),
+            Extent::Marked(mark) => Some(mark.seq),
+            Extent::Open => None,
+        }
+    }
+}
+
+/// What a segment holds.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// Sound records.
+    pub(super) records: u64,
+    pub(super) bytes: u64,
+    /// The first record that isn't in it any more, damaged or not.
+    pub(super) end: Seq,
+    pub(super) damaged: Vec<Damage>,
+    pub(super) sealed: bool,
+    /// Bytes in space that was never written to.
+    pub(super) unwritten_junk_bytes: u64,
+}
+
+/// A check under way.
+struct Check<'a> {
+    segment: &'a Segment,
+    records: u64,
+    builder: FooterBuilder,
+    damaged: Vec<Damage>,
+}
+
+impl Visitor for Check<'_> {
+    fn record(&mut self, _: Seq, offset: u64, leaf: Leaf) {
+        self.records += 1;
+        self.builder.add_record(offset, leaf);
+    }
+
+    fn problem(&mut self, seqs: Range<Seq>, offset: u64, problem: Problem) {
+        self.damaged.push(self.segment.damage(seqs, offset, problem));
+    }
+}
+
+/// Checks everything in a segment whose header is sound.
+pub(super) fn check_segment(
+    segment: &Segment,
+    extent: Extent,
+    leaf_function: &dyn LeafFunction,
+    progress: &dyn Fn(u64),
+) -> Result<Checked, StorageError> {
+    let builder = FooterBuilder::new(segment.header.first_seq);
+    let mut check = Check { segment, records: 0, builder, damaged: Vec::new() };
+    let end = check.walk(extent, leaf_function, progress)?;
+    let Check { records, builder, mut damaged, .. } = check;
+    let rest = if damaged.is_empty() {
+        let footer = builder.encode(&segment.header, end.offset);
+        check_rest(segment, &Sealing { data_end: end.offset, footer }, extent)?
+    } else {
+        // What the footer should say isn't known when records are damaged.
+        Rest::Unsealed
+    };
+    let bytes = segment.file.length()?.max(HEADER_END);
+    progress(bytes);
+    let (sealed, mut unwritten_junk_bytes) = (matches!(rest, Rest::Sealed), 0);
+    match rest {
+        Rest::Sealed | Rest::Unsealed => {}
+        Rest::Junk(bytes) => unwritten_junk_bytes = bytes,
+        Rest::Differs(at) => {
+            let seqs = segment.header.first_seq..end.seq;
+            damaged.push(segment.damage(seqs, end.offset + at, Problem::FooterDiffers { at }));
+        }
+    }
+    Ok(Checked { records, bytes, end: end.seq, damaged, sealed, unwritten_junk_bytes })
+}
+
+impl Check<'_> {
+    /// Walks through the commits. Returns the place behind the last one.
+    fn walk(
+        &mut self,
+        extent: Extent,
+        leaf_function: &dyn LeafFunction,
+        progress: &dyn Fn(u64),
+    ) -> Result<Place, StorageError> {
+        let segment = self.segment;
+        let limit = match extent {
+            Extent::Marked(mark) => mark.offset,
+            Extent::UpTo(_) | Extent::Open => segment.file.length()?,
+        };
+        let mut window = Window::new(&segment.file, limit);
+        let (mut place, mut reported) = (Place::start_of(&segment.header), 0);
+        while extent.end().is_none_or(|end| place.seq < end) {
+            let found = read_frame(&mut window, &segment.header, place)?;
+            place = match found {
+                FrameFound::Frame(commit) => self.check_commit(&mut window, &commit, leaf_function)?,
+                FrameFound::Blank if extent.end().is_none() => break,
+                FrameFound::Blank => {
+                    let found = place.offset.min(segment.file.length()?);
+                    let problem = Problem::Ends { part: "segment", expected: limit.max(found + 1), found };
+                    self.skip(&mut window, place, extent, (found, problem))?
+                }
+                FrameFound::Bad { offset, problem } => {
+                    let behind = self.skip(&mut window, place, extent, (offset, problem))?;
+                    if behind.seq == place.seq {
+                        break;
+                    }
+                    behind
+                }
+            };
+            if place.offset - reported >= PROGRESS_BYTES {
+                reported = place.offset;
+                progress(reported);
+            }
+        }
+        if let Extent::Marked(mark) = extent
+            && self.damaged.is_empty()
+            && place.offset != mark.offset
+        {
+            let (expected, found) = (mark.offset, place.offset);
+            let problem = Problem::Ends { part: "segment", expected, found };
+            self.damaged.push(segment.damage(mark.seq..mark.seq, found, problem));
+        }
+        Ok(place)
+    }
+
+    fn check_commit(
+        &mut self,
+        window: &mut Window<'_>,
+        commit: &PlacedFrame,
+        leaf_function: &dyn LeafFunction,
+    ) -> Result<Place, StorageError> {
+        self.builder.add_commit(CommitEntry {
+            first_seq: commit.frame.first_seq,
+            commit_time_ns: commit.frame.commit_time_ns,
+            offset: commit.offset,
+        });
+        walk_records(window, &self.segment.header, commit, Some(leaf_function), self)?;
+        Ok(commit.place_after())
+    }
+
+    /// Reports damage from here to the next frame that is valid, or to the segment's end.
+    fn skip(
+        &mut self,
+        window: &mut Window<'_>,
+        place: Place,
+        extent: Extent,
+        (offset, problem): (u64, Problem),
+    ) -> Result<Place, StorageError> {
+        let fits = |commit: &PlacedFrame| {
+            commit.frame.first_seq > place.seq && extent.end().is_none_or(|end| commit.frame.end_seq() <= end)
+        };
+        let next = find_frame(window, &self.segment.header, place.offset + 1)?.filter(fits);
+        let behind = match (next, extent.end()) {
+            (Some(commit), _) => Place { offset: commit.offset, seq: commit.frame.first_seq, ..place },
+            (None, Some(end)) => Place { seq: end, ..place },
+            // Nothing says that anything is missing: it may be a footer, or never have been acknowledged.
+            (None, None) => return Ok(place),
+        };
+        self.damaged.push(self.segment.damage(place.seq..behind.seq, offset, problem));
+        Ok(behind)
+    }
+}
+
+/// What follows a segment's last commit.
+enum Rest {
+    /// Its footer.
+    Sealed,
+    /// Nothing, zeroes, or a part of its footer; or what is judged elsewhere.
+    Unsealed,
+    /// So many bytes in space that was never written to.
+    Junk(u64),
+    /// A footer that differs from the right one, first at this offset in it.
+    Differs(u64),
+}
+
+fn check_rest(segment: &Segment, sealing: &Sealing, extent: Extent) -> Result<Rest, StorageError> {
+    let mut attempt = 1;
+    loop {
+        let rest = look_at_rest(segment, sealing, extent)?;
+        // A writer that seals the segment at this moment cuts it, then writes the footer: look again.
+        if attempt >= REST_ATTEMPTS_MAX || matches!(rest, Rest::Sealed | Rest::Unsealed) {
+            return Ok(rest);
+        }
+        attempt += 1;
+    }
+}
+
+fn look_at_rest(segment: &Segment, sealing: &Sealing, extent: Extent) -> Result<Rest, StorageError> {
+    let (file, data_end) = (&segment.file, sealing.data_end);
+    let file_bytes = file.length()?;
+    let rest_bytes = file_bytes.saturating_sub(data_end);
+    let footer_bytes = on_disk(sealing.footer.len());
+    if rest_bytes <= footer_bytes {
+        let mut found = vec![0; in_memory(rest_bytes)];
+        let read = file.read_up_to(&mut found, data_end)?;
+        found.truncate(read);
+        if found == sealing.footer {
+            return Ok(Rest::Sealed);
+        }
+        if sealing.explains(data_end, &found) {
+            return Ok(Rest::Unsealed);
+        }
+        if rest_bytes == footer_bytes {
+            let differs = found.iter().zip(&sealing.footer).position(|(found, expected)| found != expected);
+            return Ok(Rest::Differs(differs.map_or(footer_bytes, on_disk)));
+        }
+    }
+    if matches!(extent, Extent::Marked(_)) {
+        // Behind the watermark, recovery's rules decide what it is.
+        return Ok(Rest::Unsealed);
+    }
+    let junk_end = Window::new(file, file_bytes).data_end(data_end)?;
+    Ok(if junk_end == data_end { Rest::Unsealed } else { Rest::Junk(junk_end - data_end) })
+}

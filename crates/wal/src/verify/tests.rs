@@ -1,0 +1,257 @@
+//! Every flipped bit and every cut is found, and nothing that is sound is called damaged.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::segment::header::HEADER_END;
+use crate::testing::{append, contents, kill, open_in, payload, place, restore};
+use crate::{Durability, Options, Reader, ReaderOptions, Wal};
+
+fn report(path: &Path) -> VerifyReport {
+    verify(path, &VerifyOptions::new()).unwrap()
+}
+
+/// A log of three small segments, the first two sealed: batches, single records, and alignment padding.
+fn three_segments(path: &Path, alignment_bytes: u32) -> (Wal, u64) {
+    let options = Options::new().create(true).segment_bytes(8 << 10).commit_alignment_bytes(alignment_bytes);
+    let (wal, _) = Wal::open(path, options).unwrap();
+    let mut records = 0;
+    while wal.counters().sealed < 2 {
+        let batch: Vec<_> = (records..records + 2).map(payload).collect();
+        wal.append_batch(&batch, Durability::Durable).unwrap();
+        append(&wal, records + 2);
+        records += 3;
+    }
+    (wal, records)
+}
+
+fn segments(files: &[(PathBuf, Vec<u8>)]) -> impl Iterator<Item = (usize, &PathBuf, &Vec<u8>)> {
+    let is_segment =
+        |path: &PathBuf| path.to_string_lossy().ends_with(".wal") && !path.ends_with("spare.wal");
+    let numbered = files.iter().enumerate().filter(move |(_, (path, _))| is_segment(path));
+    numbered.map(|(number, (path, bytes))| (number, path, bytes))
+}
+
+/// Where the written part of the last segment ends.
+fn data_end(path: &Path) -> u64 {
+    match read_slots(&DiskStorage, path).unwrap() {
+        Some(Slots::Sound { newest, .. }) => newest.offset,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Flips one bit of each byte of all segments, and says what verification must find.
+fn flip_every_byte(path: &Path, stride: usize) {
+    let files = contents(path);
+    let (unclean_end, last) = (data_end(path), segments(&files).last().unwrap().0);
+    let sound = report(path);
+    assert!(sound.is_sound() && sound.torn_tail_bytes == 0, "{sound:?}");
+    for (file, segment_path, bytes) in segments(&files) {
+        let name = segment_path.file_name().unwrap().to_string_lossy().into_owned();
+        // Reserved zeroes of the header and the unwritten rest are all alike: some of them will do.
+        for at in (0..bytes.len()).filter(|at| at % stride == 0 || (4096..unclean_end as usize).contains(at))
+        {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            std::fs::write(segment_path, &flipped).unwrap();
+            let found = report(path);
+            if file == last && at as u64 >= unclean_end {
+                assert!(found.is_sound() && found.torn_tail_bytes > 0, "{name} byte {at}: {found:?}");
+                assert_eq!(found.records, sound.records);
+            } else {
+                let damage = found.damaged.first().unwrap_or_else(|| panic!("{name} byte {at}: {found:?}"));
+                assert_eq!(damage.segment, name, "byte {at}: {found:?}");
+                assert!(damage.seq_from < damage.seq_to, "{name} byte {at}: {damage:?}");
+                assert!(damage.offset <= at as u64 + 4096, "{name} byte {at}: {damage:?}");
+            }
+        }
+        std::fs::write(segment_path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_a_killed_log_is_found_and_placed() {
+    let (_directory, path) = place();
+    let (wal, records) = three_segments(&path, 8);
+    kill(wal);
+    assert_eq!(report(&path).records, records);
+    flip_every_byte(&path, 61);
+}
+
+#[test]
+fn every_flipped_byte_of_a_closed_log_with_padding_is_found_and_placed() {
+    let (_directory, path) = place();
+    let (wal, records) = three_segments(&path, 256);
+    wal.close().unwrap();
+    assert_eq!(report(&path).records, records);
+    flip_every_byte(&path, 61);
+}
+
+#[test]
+fn a_flipped_record_is_named_by_its_number_and_the_others_can_still_be_read() {
+    let (_directory, path) = place();
+    let (wal, records) = three_segments(&path, 8);
+    wal.close().unwrap();
+    let files = contents(&path);
+    for (_, segment_path, bytes) in segments(&files) {
+        for seq in 0..records {
+            let payload = payload(seq);
+            let Some(at) = bytes.windows(payload.len()).position(|window| window == payload) else {
+                continue;
+            };
+            // The shortest payloads are found in other places too.
+            if payload.len() < 16 {
+                continue;
+            }
+            let mut flipped = bytes.clone();
+            flipped[at + 8] ^= 0x10;
+            std::fs::write(segment_path, &flipped).unwrap();
+            let found = report(&path);
+            let [damage] = found.damaged.as_slice() else { panic!("record {seq}: {found:?}") };
+            assert_eq!((damage.seq_from, damage.seq_to), (Seq::new(seq), Seq::new(seq + 1)));
+            assert_eq!(found.records, records - 1);
+            let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
+            let read = reader.scan(Seq::ZERO).filter_map(Result::ok);
+            let expected = (0..records).map(Seq::new).filter(|seq| *seq != damage.seq_from);
+            assert!(read.map(|record| record.seq()).eq(expected));
+        }
+        std::fs::write(segment_path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_cut_at_any_length_is_damage_unless_only_unwritten_space_is_lost() {
+    let (_directory, path) = place();
+    let (wal, records) = three_segments(&path, 8);
+    kill(wal);
+    let files = contents(&path);
+    let (written, last) = (data_end(&path), segments(&files).last().unwrap().0);
+    for (file, segment_path, bytes) in segments(&files) {
+        for length in (0..bytes.len()).rev().step_by(97) {
+            std::fs::write(segment_path, &bytes[..length]).unwrap();
+            let found = report(&path);
+            let opened = crate::open::open(&path, &crate::testing::small());
+            if file == last && length as u64 >= written {
+                assert!(found.is_sound(), "length {length}: {found:?}");
+            } else if file == last {
+                assert!(!found.is_sound(), "length {length}: {found:?}");
+                let error = opened.err().unwrap_or_else(|| panic!("length {length} was opened"));
+                assert!(matches!(error, OpenError::Damaged(_)), "{error:?}");
+            } else {
+                // A footer that is missing is written anew; records that are missing are damage.
+                assert!(!found.is_sound() || found.records == records, "length {length}: {found:?}");
+            }
+            restore(&path, &files);
+        }
+    }
+}
+
+#[test]
+fn a_missing_foreign_or_misnamed_segment_is_named() {
+    let (_directory, path) = place();
+    let (wal, _) = three_segments(&path, 8);
+    wal.close().unwrap();
+    let files = contents(&path);
+    let names: Vec<_> = segments(&files).map(|(_, path, _)| path.clone()).collect();
+    for name in &names {
+        std::fs::remove_file(name).unwrap();
+        let found = report(&path);
+        assert_eq!(Some(found.damaged[0].segment.as_ref()), name.file_name().and_then(|name| name.to_str()));
+        assert_eq!(found.damaged[0].problem, Problem::Missing);
+        restore(&path, &files);
+    }
+    std::fs::copy(&names[0], &names[1]).unwrap();
+    assert!(matches!(report(&path).damaged[0].problem, Problem::Field { field: "first seq", .. }));
+    restore(&path, &files);
+    std::fs::copy(&names[0], path.join("0.wal")).unwrap();
+    assert!(matches!(report(&path).damaged[0].problem, Problem::Foreign { .. }));
+    restore(&path, &files);
+    let (_other_directory, other_path) = place();
+    let (other, _) = three_segments(&other_path, 8);
+    other.close().unwrap();
+    std::fs::copy(other_path.join(names[0].file_name().unwrap()), &names[0]).unwrap();
+    assert!(matches!(report(&path).damaged[0].problem, Problem::OtherLedger { .. }));
+}
+
+#[test]
+fn a_lost_watermark_is_damage_and_never_an_empty_log() {
+    let (_directory, path) = place();
+    let (wal, records) = three_segments(&path, 8);
+    wal.close().unwrap();
+    std::fs::remove_file(path.join(WATERMARK_NAME)).unwrap();
+    let found = report(&path);
+    assert_eq!((found.damaged[0].segment.as_str(), found.records), (WATERMARK_NAME, records));
+    let opened = Wal::open(&path, crate::testing::small());
+    assert!(matches!(opened, Err(OpenError::Damaged(_))), "{opened:?}");
+    assert!(Reader::open(&path, ReaderOptions::new()).is_err());
+}
+
+#[test]
+fn a_log_that_is_being_written_is_sound_at_any_moment() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..600).for_each(|number| append(&wal, number)));
+        while !writer.is_finished() {
+            let found = report(&path);
+            assert!(found.is_sound() && found.torn_tail_bytes == 0 && !found.ambiguous, "{found:?}");
+        }
+    });
+    assert_eq!(report(&path).records, 600);
+}
+
+#[test]
+fn a_leaf_that_is_not_the_payloads_is_found_although_all_checksums_match() {
+    struct Other;
+    impl LeafFunction for Other {
+        fn id(&self) -> u32 {
+            0
+        }
+        fn leaf(&self, _: &[u8]) -> crate::Leaf {
+            crate::Leaf::from_bytes([7; 32])
+        }
+    }
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, crate::testing::small().leaf_function(Arc::new(Other))).unwrap();
+    append(&wal, 0);
+    wal.close().unwrap();
+    assert!(matches!(report(&path).damaged[0].problem, Problem::Leaf { .. }));
+}
+
+#[test]
+fn a_newer_version_is_refused_by_everybody_and_left_untouched() {
+    let (_directory, path) = place();
+    let (wal, _) = open_in(&path);
+    append(&wal, 0);
+    wal.close().unwrap();
+    let segment = path.join(segment_name(Seq::ZERO));
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[8] = 2;
+    let crc = crc32c::crc32c(&bytes[..4092]);
+    bytes[4092..4096].copy_from_slice(&crc.to_le_bytes());
+    std::fs::write(&segment, bytes).unwrap();
+    let before = contents(&path);
+    assert!(matches!(verify(&path, &VerifyOptions::new()), Err(VerifyError::NewerVersion { found: 2, .. })));
+    assert!(matches!(
+        Wal::open(&path, crate::testing::small()),
+        Err(OpenError::NewerVersion { found: 2, .. })
+    ));
+    let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
+    assert!(matches!(reader.read(Seq::ZERO), Err(crate::ReadError::NewerVersion { found: 2, .. })));
+    assert!(crate::recover(&path, &crate::RecoverOptions::new()).is_err());
+    assert_eq!(contents(&path), before);
+    assert!(HEADER_END > 0);
+}
+
+#[test]
+fn progress_reaches_the_end() {
+    let (_directory, path) = place();
+    let (wal, _) = three_segments(&path, 8);
+    wal.close().unwrap();
+    let last = Arc::new(parking_lot::Mutex::new(None));
+    let seen = Arc::clone(&last);
+    let options = VerifyOptions::new().progress(move |progress| *seen.lock() = Some(progress));
+    let found = verify(&path, &options).unwrap();
+    let progress = last.lock().unwrap();
+    assert_eq!((progress.bytes_done, progress.bytes_total), (found.bytes, found.bytes));
+}
