@@ -1,5 +1,5 @@
-//! A log whose files somebody changed: reading it and opening it for writing give an answer or a typed error, never a
-//! panic, and never more memory than the files justify.
+//! A log whose files somebody changed: verifying, reading, recovering and opening it for writing give an answer or a
+//! typed error, never a panic, and never more memory than the files justify. What verifies can be read.
 #![no_main]
 
 use std::path::Path;
@@ -9,7 +9,9 @@ use libfuzzer_sys::fuzz_target;
 use runledger_fuzz::edit::Damage;
 use runledger_fuzz::images::Images;
 use runledger_fuzz::reseal;
-use runledger_wal::{Durability, Options, Reader, ReaderOptions, SEGMENT_BYTES_MIN, Seq, Wal};
+use runledger_wal::{
+    Durability, Options, Reader, ReaderOptions, RecoverOptions, SEGMENT_BYTES_MIN, Seq, VerifyOptions, Wal,
+};
 
 /// Records of the undamaged log: enough for a few sealed segments, a batch among them.
 const RECORDS: u32 = 60;
@@ -44,19 +46,45 @@ fuzz_target!(|damage: Damage| {
         reseal::log::reseal(&mut images);
     }
     let directory = images.write();
-    read_everything(directory.path());
+    examine(directory.path());
+    if runledger_wal::recover(directory.path(), &RecoverOptions::default()).is_ok() {
+        examine(directory.path());
+    }
     if let Ok((wal, _)) = Wal::open(directory.path(), options()) {
         let appended = wal.append(b"one more", Durability::Durable);
         if wal.close().is_ok() && appended.is_ok() {
-            read_everything(directory.path());
+            examine(directory.path());
         }
     }
 });
 
-/// In order, and each record by itself.
-fn read_everything(directory: &Path) {
-    let Ok(reader) = Reader::open(directory, ReaderOptions::default()) else { return };
-    for record in reader.scan(Seq::new(0)).take_while(Result::is_ok).flatten() {
-        let _ = reader.read(record.seq());
+/// Verifies, reads in order, and reads each record by itself.
+fn examine(directory: &Path) {
+    let report = runledger_wal::verify(directory, &VerifyOptions::default());
+    let whole = report.ok().filter(|report| report.damaged.is_empty());
+    let reader = match Reader::open(directory, ReaderOptions::default()) {
+        Ok(reader) => reader,
+        Err(error) => {
+            assert!(whole.is_none(), "the log verifies and can't be opened: {error}");
+            return;
+        }
+    };
+    let mut records = 0;
+    for record in reader.scan(Seq::new(0)) {
+        match record {
+            Ok(record) => {
+                records += 1;
+                assert!(
+                    matches!(reader.read(record.seq()), Ok(Some(same)) if same.payload() == record.payload())
+                );
+            }
+            Err(error) => {
+                assert!(whole.is_none(), "the log verifies and can't be read: {error}");
+                return;
+            }
+        }
+    }
+    if let Some(report) = whole {
+        assert_eq!(records, report.records, "records that verify and records that are read");
     }
 }

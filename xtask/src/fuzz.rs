@@ -44,6 +44,10 @@ pub(crate) fn run(repository: &Repository, target: Option<&str>, seconds: u32) -
         command.arg(format!("-max_total_time={seconds}")).arg(format!("-max_len={INPUT_BYTES_MAX}"));
         command.arg(format!("-timeout={INPUT_SECONDS_MAX}"));
         command.arg(format!("-malloc_limit_mb={ALLOCATION_MIB_MAX}"));
+        let dictionary = repository.root().join(format!("fuzz/dictionaries/{name}.txt"));
+        if dictionary.is_file() {
+            command.arg(format!("-dict={}", dictionary.display()));
+        }
         if env::var_os("TMPDIR").is_none() && Path::new(MEMORY_DIRECTORY).is_dir() {
             command.env("TMPDIR", MEMORY_DIRECTORY);
         }
