@@ -1,5 +1,6 @@
 //! Transcripts as the tool writes them, in small, and what must be found in the ledger afterwards.
 
+use proptest::prelude::*;
 use runledger_audit::{Body, Kind, ModelCall, StoredEvent, ToolCall};
 
 use crate::ImportReport;
@@ -502,4 +503,37 @@ fn names_too_long_for_the_ledger_do_not_stop_an_import() {
     assert_eq!(counts(archive.import(&text)), (1, 0, 0));
     let session = archive.events(&[])[0].event.session_id.clone().unwrap();
     assert_eq!(archive.transcript(&session), text.as_bytes());
+}
+
+/// Bytes that a transcript might be made of, cut and put together anyhow.
+fn any_transcript() -> impl Strategy<Value = Vec<u8>> {
+    let mut fragments: Vec<Vec<u8>> = session().into_iter().map(String::into_bytes).collect();
+    fragments.extend(
+        [&b"\n"[..], b"\n\n", b" ", b"\r\n", b"{", b"}", b"\"", b"{}", b"null", b"\xff"].map(Vec::from),
+    );
+    let fragment = (prop::sample::select(fragments), any::<prop::sample::Index>(), any::<bool>());
+    let cut = |(bytes, at, whole): (Vec<u8>, prop::sample::Index, bool)| {
+        let end = if whole { bytes.len() } else { at.index(bytes.len()) };
+        [&bytes[..end], if whole { &b"\n"[..] } else { b"" }].concat()
+    };
+    prop::collection::vec(fragment.prop_map(cut), 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_come_back_and_are_known_the_second_time(text in any_transcript()) {
+        let archive = Archive::new();
+        let report = archive.import(&text);
+        let events = archive.events(&[]);
+        let Some(held) = events.iter().find(|stored| stored.event.source.is_some()) else {
+            prop_assert_eq!(report.records_read, 0);
+            return Ok(());
+        };
+        prop_assert_eq!(archive.transcript(held.event.session_id.as_deref().unwrap()), text.clone());
+        let again = archive.import(&text);
+        prop_assert_eq!((again.appended, again.duplicates), (0, again.records_read));
+        prop_assert_eq!((again.records_read, again.unparsed), (report.records_read, report.unparsed));
+    }
 }
