@@ -1,2 +1,16 @@
-//! The runledger program.
-fn main() {}
+//! The `runledger` program: parse, call, print. Everything it does, a user of the library can do too.
+
+mod arguments;
+mod commands;
+mod event_json;
+mod event_text;
+mod exit;
+mod output;
+mod time_argument;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = arguments::parse(std::env::args_os());
+    exit::conclude(commands::run(&arguments)).into()
+}

@@ -1,0 +1,59 @@
+//! The commands, one file each. Each takes its own arguments, asks the library, prints, and says how it ended.
+
+mod opening;
+
+mod append;
+mod demo;
+mod event;
+mod events;
+mod import;
+mod index;
+mod recover;
+mod run;
+mod runs;
+mod stats;
+mod tail;
+mod transcript;
+mod verify;
+
+use std::path::PathBuf;
+
+use crate::arguments::{Arguments, Command, IndexCommand};
+use crate::exit::Exit;
+use crate::output::{Form, Output};
+
+/// What every command works with.
+struct Context {
+    /// The ledger's directory.
+    ledger: PathBuf,
+    output: Output,
+}
+
+/// Does what the command line says.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let form = match (arguments.json, arguments.text) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Text,
+        (false, false) => Form::Unsaid,
+    };
+    let mut context = Context { ledger: arguments.ledger_directory(), output: Output::new(form) };
+    let exit = match &arguments.command {
+        Command::Import(import) => import::run(import, &mut context),
+        Command::Append(append) => append::run(append, &mut context),
+        Command::Events(events) => events::run(events, &mut context),
+        Command::Event(event) => event::run(event, &mut context),
+        Command::Runs(runs) => runs::run(runs, &mut context),
+        Command::Run(run) => run::run(run, &mut context),
+        Command::Transcript(transcript) => transcript::run(transcript, &mut context),
+        Command::Tail(tail) => tail::run(tail, &mut context),
+        Command::Verify => verify::run(&mut context),
+        Command::Recover => recover::run(&mut context),
+        Command::Stats => stats::run(&mut context),
+        Command::Index(IndexCommand::Rebuild) => index::rebuild(&mut context),
+        Command::Demo => demo::run(arguments.ledger_option(), &mut context),
+        Command::DemoWriter => demo::writer::run(&mut context),
+    }?;
+    // Buffered output that can't be written is a failure too; a drop would hide it.
+    std::io::Write::flush(&mut context.output)?;
+    Ok(exit)
+}

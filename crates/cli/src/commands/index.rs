@@ -1,0 +1,20 @@
+//! `index rebuild`: the index anew, from the log alone.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::{Context, opening};
+use crate::exit::Exit;
+
+/// Runs `index rebuild`.
+pub(super) fn rebuild(context: &mut Context) -> Result<Exit> {
+    let records =
+        runledger::rebuild_index(&context.ledger, opening::progress("indexing", "{pos} of {len} records"))?;
+    if context.output.is_json() {
+        writeln!(context.output, "{{\"records\":{records}}}")?;
+    } else {
+        writeln!(context.output, "built the index anew from {records} records")?;
+    }
+    Ok(Exit::Fine)
+}

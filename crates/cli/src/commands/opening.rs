@@ -1,0 +1,71 @@
+//! Opening the ledger, and saying on standard error what was found on the way in.
+
+use std::path::Path;
+
+use anyhow::Result;
+use runledger::{IndexState, Ledger, LedgerOptions, OpenReport, Progress};
+
+use crate::output::{note, progress_bar};
+
+/// Opens the ledger beside whoever writes to it. Never makes one, takes no lock and writes nothing there.
+pub(super) fn for_reading(directory: &Path) -> Result<Ledger> {
+    let ledger = with_progress(Ledger::options()).open_read_only(directory)?;
+    say(ledger.open_report());
+    Ok(ledger)
+}
+
+/// Opens the ledger as its one writer; makes one where there is nothing.
+pub(super) fn for_writing(directory: &Path) -> Result<Ledger> {
+    let ledger = with_progress(Ledger::options()).open(directory)?;
+    say(ledger.open_report());
+    Ok(ledger)
+}
+
+fn with_progress(options: LedgerOptions) -> LedgerOptions {
+    options.progress(progress("building the index", "{pos} of {len} records"))
+}
+
+/// Shows the progress of a long piece of work as a bar, with `figures` in indicatif's terms.
+pub(super) fn progress(what: &'static str, figures: &str) -> impl Fn(Progress) + Send + Sync + 'static {
+    let bar = progress_bar(what, figures);
+    move |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        if progress.done >= progress.total {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Says what is not as a writer that closed in good order leaves it.
+fn say(report: &OpenReport) {
+    if report.recovered_records > 0 {
+        note(format_args!(
+            "kept {} events that were written but not acknowledged when their process ended",
+            report.recovered_records
+        ));
+    }
+    if report.torn_tail_bytes > 0 {
+        let kept = report.torn_file.as_ref().map(|file| format!(", kept in {}", file.display()));
+        note(format_args!(
+            "cut {} bytes of a write that was never acknowledged{}",
+            report.torn_tail_bytes,
+            kept.unwrap_or_default()
+        ));
+    }
+    if report.ambiguous {
+        note("power may have been lost: what was cut might have been acknowledged just before");
+    }
+    match &report.index {
+        IndexState::Rebuilt { reason } => note(format_args!("rebuilt the index: {reason}")),
+        IndexState::Temporary { reason } => {
+            note(format_args!(
+                "reading without the ledger's index: {reason}; `runledger index rebuild` makes it"
+            ));
+        }
+        IndexState::Current => {}
+    }
+    for run in &report.interrupted_runs {
+        note(format_args!("run {run} was interrupted: its process ended before it did"));
+    }
+}

@@ -1,0 +1,70 @@
+//! `run`: what a run was, then what it did.
+
+use std::io::Write;
+
+use anyhow::Result;
+use runledger::{EventFilter, Ledger, RunSummary};
+
+use super::{Context, events, opening, runs};
+use crate::arguments::RunArguments;
+use crate::event_text::{second, write_field};
+use crate::exit::{Exit, NotFound};
+use crate::output::Output;
+
+/// Runs the command.
+pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exit> {
+    let ledger = opening::for_reading(&context.ledger)?;
+    let summary = ledger.run(&arguments.run)?.ok_or_else(|| {
+        NotFound(format!("no run {} in the ledger at {}", arguments.run, context.ledger.display()))
+    })?;
+    let output = &mut context.output;
+    if output.is_json() {
+        writeln!(output, "{}", summary.to_json())?;
+    } else {
+        write_summary(&ledger, &summary, output)?;
+        writeln!(output)?;
+    }
+    let all = EventFilter { run: Some(summary.run_id), limit: usize::MAX, ..EventFilter::default() };
+    events::write_events(&ledger, all, output)?;
+    Ok(Exit::Fine)
+}
+
+fn write_summary(ledger: &Ledger, run: &RunSummary, output: &mut Output) -> Result<()> {
+    let status = output.paint(runs::status_style(run.status), run.status).to_string();
+    let ended = run.ended_at.map_or_else(|| "not ended".to_owned(), second);
+    let tokens = format!(
+        "{} in, {} out, {} read from cache, {} written to cache",
+        run.input_tokens, run.output_tokens, run.cache_read_tokens, run.cache_write_tokens
+    );
+    let cost = run.cost_usd.map(|cost| format!("${cost:.4}"));
+    let children = ledger.children(&run.run_id)?.join("\n");
+    let fields = [
+        ("run", Some(run.run_id.clone())),
+        ("goal", Some(run.goal.clone()).filter(|goal| !goal.is_empty())),
+        ("started", Some(second(run.started_at))),
+        ("ended", Some(ended)),
+        ("seconds", Some(format!("{:.1}", run.runtime_seconds))),
+        ("agent", run.agent_id.clone()),
+        ("session", run.session_id.clone()),
+        ("parent", run.parent_run_id.clone()),
+        ("children", Some(children).filter(|children| !children.is_empty())),
+        ("skill", run.skill_id.clone()),
+        ("caller", run.caller_id.clone()),
+        ("channel", run.channel_id.clone()),
+        ("events", Some(run.events.to_string())),
+        ("tool calls", Some(run.tool_calls.to_string())),
+        ("tokens", Some(tokens)),
+        ("cost", cost),
+        ("error", run.error.clone()),
+        ("metadata", run.metadata.as_ref().map(ToString::to_string)),
+        ("inputs", run.inputs.as_ref().map(ToString::to_string)),
+        ("output", run.output.as_ref().map(ToString::to_string)),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            write_field(name, &value, output)?;
+        }
+    }
+    // The status is our own word in our own colour: nothing in it to escape.
+    Ok(writeln!(output, "{:<18} {status}", "status")?)
+}

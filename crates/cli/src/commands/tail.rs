@@ -1,0 +1,31 @@
+//! `tail`: events in the order of the log, and with `-f` those to come, whichever process appends them.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use runledger::Seq;
+
+use super::{Context, events, opening};
+use crate::arguments::TailArguments;
+use crate::exit::Exit;
+
+/// How often a quiet `tail -f` looks whether its reader is still there.
+const READER_CHECK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Runs the command.
+pub(super) fn run(arguments: &TailArguments, context: &mut Context) -> Result<Exit> {
+    let ledger = opening::for_reading(&context.ledger)?;
+    let output = &mut context.output;
+    let mut tail = ledger.tail(Seq::new(arguments.from));
+    loop {
+        for stored in &mut tail {
+            events::write_event(&ledger, &stored?, output)?;
+        }
+        output.flush()?;
+        if !arguments.follow || output.reader_is_gone() {
+            return Ok(Exit::Fine);
+        }
+        tail.wait(Some(Instant::now() + READER_CHECK_INTERVAL))?;
+    }
+}

@@ -1,0 +1,206 @@
+//! Events as text for people: one aligned line in a list, or everything that an event says.
+//!
+//! What is shown was recorded from programs that nobody vouches for: control characters never reach the terminal.
+
+use std::io::Write;
+
+use runledger::{Body, Content, Json, Ledger, StoredEvent, Timestamp};
+use serde_json::Value;
+
+use crate::event_json::{self, Fields};
+use crate::output::{BAD, FAINT, GOOD, Output, STRONG, one_line, visible};
+
+/// How much of what an event says its line shows.
+const WHAT_CHARACTERS_MAX: usize = 60;
+/// How much of an id a line shows: the first group of a UUID.
+const ID_CHARACTERS_MAX: usize = 8;
+/// How much of a name a line shows.
+const NAME_CHARACTERS_MAX: usize = 11;
+
+/// A time to the second, as `--from` and `--to` read it.
+pub(crate) fn second(time: Timestamp) -> String {
+    let whole = time.as_nanoseconds().div_euclid(1_000_000_000).saturating_mul(1_000_000_000);
+    Timestamp::from_nanoseconds(whole).to_string()
+}
+
+/// Writes an event as one line: number, time, kind, run, who, what, and how it went.
+pub(crate) fn write_line(ledger: &Ledger, stored: &StoredEvent, output: &mut Output) -> anyhow::Result<()> {
+    let event = &stored.event;
+    let run = one_line(event.run_id.as_deref().unwrap_or("-"), ID_CHARACTERS_MAX);
+    let who = event.actor.as_deref().or(event.agent_id.as_deref()).unwrap_or("-");
+    let what = one_line(&what(ledger, stored)?, WHAT_CHARACTERS_MAX);
+    let outcome = one_line(event.outcome.as_deref().unwrap_or_default(), NAME_CHARACTERS_MAX);
+    let line = format!(
+        "{:>6}  {}  {:<12}  {:<8}  {:<11}  {:<60}  {}",
+        output.paint(FAINT, stored.seq),
+        output.paint(FAINT, second(event.timestamp)),
+        output.paint(STRONG, event.kind()),
+        run,
+        one_line(who, NAME_CHARACTERS_MAX),
+        what,
+        output.paint(if is_bad(&outcome) { BAD } else { GOOD }, outcome),
+    );
+    Ok(writeln!(output, "{}", line.trim_end())?)
+}
+
+fn is_bad(outcome: &str) -> bool {
+    !matches!(outcome, "success" | "ok" | "completed" | "approved")
+}
+
+/// What an event says, in a few words.
+fn what(ledger: &Ledger, stored: &StoredEvent) -> anyhow::Result<String> {
+    let resolve = |content: &Option<Content>| -> anyhow::Result<Option<Json>> {
+        content.as_ref().map_or(Ok(None), |content| Ok(ledger.content(stored, content)?))
+    };
+    Ok(match &stored.event.body {
+        Body::RunStarted(body) => body.goal.clone().unwrap_or_default(),
+        Body::RunStatusChanged(body) => {
+            format!("{} {}", body.status, body.reason.as_deref().unwrap_or_default())
+        }
+        Body::RunFinished(body) => format!("{} {}", body.status, body.error.as_deref().unwrap_or_default()),
+        Body::RunLog(body) => format!("#{} {}", body.sequence, body.event_type),
+        Body::Message(body) => {
+            let text = resolve(&body.content)?.map(|content| spoken(&content)).unwrap_or_default();
+            format!("{}: {text}", body.role)
+        }
+        Body::ToolCall(body) => {
+            let input = resolve(&body.input)?.map(|input| gist(&input)).unwrap_or_default();
+            format!("{}: {input}", body.tool_id)
+        }
+        Body::ModelCall(body) => {
+            format!(
+                "{}: {} tokens in, {} out",
+                body.model_id, body.usage.input_tokens, body.usage.output_tokens
+            )
+        }
+        Body::WorkspaceEvent(body) => {
+            format!("{} {}", body.event.as_str(), body.approval_id.as_deref().unwrap_or_default())
+        }
+        Body::Custom(body) => body.type_name.clone(),
+        Body::Unparsed(body) => body.reason.clone().unwrap_or_default(),
+        _ => stored.event.action.clone().unwrap_or_default(),
+    })
+}
+
+/// The words of a message: its text, and the names of its other parts.
+fn spoken(content: &Json) -> String {
+    match content.read::<Value>() {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Array(parts)) => parts.iter().map(spoken_part).collect::<Vec<_>>().join(" "),
+        _ => content.to_string(),
+    }
+}
+
+fn spoken_part(part: &Value) -> String {
+    let field = |name: &str| part.get(name).and_then(Value::as_str);
+    match field("type") {
+        Some("text") => field("text").unwrap_or_default().to_owned(),
+        Some("thinking") => format!("(thinking) {}", field("thinking").unwrap_or_default()),
+        Some("tool_use") => format!("(uses {})", field("name").unwrap_or("a tool")),
+        Some("tool_result") => match part.get("content") {
+            Some(Value::String(text)) => format!("(result) {text}"),
+            Some(Value::Array(parts)) => {
+                format!("(result) {}", parts.iter().map(spoken_part).collect::<Vec<_>>().join(" "))
+            }
+            _ => "(result)".to_owned(),
+        },
+        Some(other) => format!("({other})"),
+        None => part.to_string(),
+    }
+}
+
+/// What a tool was asked, in short: the first text in its input, which is a command, a path or a pattern.
+fn gist(input: &Json) -> String {
+    let Some(Fields(fields)) = Fields::of(input.as_str()) else {
+        return input.read::<String>().unwrap_or_else(|_| input.to_string());
+    };
+    let text = fields.iter().find_map(|(_, value)| serde_json::from_str::<String>(value.get()).ok());
+    text.unwrap_or_else(|| input.to_string())
+}
+
+/// Writes everything that an event says, one field per line, texts as they were said.
+pub(crate) fn write_whole(ledger: &Ledger, stored: &StoredEvent, output: &mut Output) -> anyhow::Result<()> {
+    let json = event_json::resolved(ledger, stored)?;
+    let Some(Fields(fields)) = Fields::of(&json) else { return Ok(writeln!(output, "{json}")?) };
+    for (name, value) in fields {
+        match name.as_str() {
+            "body" => write_body(value.get(), output)?,
+            // The line is given back by `transcript`; what it says stands in the body.
+            "source" => {
+                let bytes = stored.event.source.as_ref().map_or(0, |source| source.bytes.len());
+                write_field("source", &format!("a line of {bytes} bytes"), output)?;
+            }
+            _ => write_field(&name, &plain(value.get()), output)?,
+        }
+    }
+    write_field("leaf", &stored.leaf.to_string(), output)?;
+    write_field("committed", &stored.commit_time.to_string(), output)
+}
+
+fn write_body(body: &str, output: &mut Output) -> anyhow::Result<()> {
+    let Some(Fields(fields)) = Fields::of(body) else { return write_field("body", &plain(body), output) };
+    // A place in a line (`contentAt`) is of no use to a reader who sees what stands there.
+    let is_place = |name: &str| {
+        name.strip_suffix("At").is_some_and(|content| fields.iter().any(|(other, _)| other == content))
+    };
+    for (name, value) in &fields {
+        if !is_place(name) {
+            write_field(name, &plain(value.get()), output)?;
+        }
+    }
+    Ok(())
+}
+
+/// A JSON string as its text, a list of message parts as what was said, another value as it is.
+fn plain(value: &str) -> String {
+    serde_json::from_str::<String>(value).unwrap_or_else(|_| match serde_json::from_str::<Value>(value) {
+        Ok(Value::Array(parts)) if parts.iter().any(|part| part.get("type").is_some()) => {
+            parts.iter().map(spoken_part).collect::<Vec<_>>().join("\n")
+        }
+        _ => value.to_owned(),
+    })
+}
+
+/// Writes `name  text`; the further lines of a text stand under its first one.
+pub(crate) fn write_field(name: &str, text: &str, output: &mut Output) -> anyhow::Result<()> {
+    let mut lines = text.lines();
+    let first = visible(lines.next().unwrap_or_default());
+    let name = one_line(name, 40);
+    let name = output.paint(FAINT, name);
+    writeln!(output, "{name:<18} {first}")?;
+    for line in lines {
+        writeln!(output, "{:<18} {}", "", visible(line))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Json {
+        Json::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_its_text_and_the_names_of_its_other_parts() {
+        assert_eq!(spoken(&json(r#""hello""#)), "hello");
+        let parts = r#"[{"type":"text","text":"look"},{"type":"tool_use","name":"Bash","input":{}},{"type":"image"}]"#;
+        assert_eq!(spoken(&json(parts)), "look (uses Bash) (image)");
+        let result = r#"[{"type":"tool_result","content":[{"type":"text","text":"done"}]}]"#;
+        assert_eq!(spoken(&json(result)), "(result) done");
+    }
+
+    #[test]
+    fn the_gist_of_an_input_is_its_first_text() {
+        assert_eq!(gist(&json(r#"{"timeout":3,"command":"ls -l"}"#)), "ls -l");
+        assert_eq!(gist(&json(r#""plain""#)), "plain");
+        assert_eq!(gist(&json("[1,2]")), "[1,2]");
+    }
+
+    #[test]
+    fn a_time_is_shown_to_the_second_also_before_1970() {
+        assert_eq!(second(Timestamp::from_nanoseconds(1_770_542_171_710_000_000)), "2026-02-08T09:16:11Z");
+        assert_eq!(second(Timestamp::from_nanoseconds(-1)), "1969-12-31T23:59:59Z");
+    }
+}

@@ -1,0 +1,191 @@
+//! Standard output and what goes beside it: form, colour, progress, notes.
+//!
+//! Data goes to standard output through one [`Output`]; everything else goes to standard error. A reader that has
+//! gone away shows as [`io::ErrorKind::BrokenPipe`] here, and ends the program quietly in `exit.rs`.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// For what is beside the point.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+/// For names and headings.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// For what went well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// For what did not.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+
+/// The form that the caller asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `--json`
+    Json,
+    /// `--text`
+    Text,
+    /// Neither.
+    Unsaid,
+}
+
+/// Standard output, buffered, and how to write on it.
+pub(crate) struct Output {
+    stdout: BufWriter<StdoutLock<'static>>,
+    form: Form,
+    is_terminal: bool,
+    has_colour: bool,
+}
+
+impl Output {
+    /// Takes standard output for the rest of the program.
+    pub(crate) fn new(form: Form) -> Self {
+        let stdout = io::stdout().lock();
+        let is_terminal = stdout.is_terminal();
+        let has_colour = is_terminal && colour_is_wanted();
+        Self { stdout: BufWriter::new(stdout), form, is_terminal, has_colour }
+    }
+
+    /// Whether summaries (runs, statistics, reports) are printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Whether events are printed as JSON. They are for programs unless somebody is looking: what is printed can be
+    /// fed back through a pipe without further ado.
+    pub(crate) fn events_are_json(&self) -> bool {
+        match self.form {
+            Form::Json => true,
+            Form::Text => false,
+            Form::Unsaid => !self.is_terminal,
+        }
+    }
+
+    /// Whether nobody will read what is written from now on. A pipe tells so before the next write fails.
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut watched = [PollFd::new(self.stdout.get_ref(), PollFlags::empty())];
+        let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut watched, Some(&at_once)).is_ok() && watched.iter().any(|fd| fd.revents().intersects(gone))
+    }
+
+    /// `text` in a style, where colour is shown.
+    pub(crate) fn paint<T: Display>(&self, style: Style, text: T) -> Painted<T> {
+        Painted { style: if self.has_colour { style } else { Style::new() }, text }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stdout.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+}
+
+/// <https://no-color.org>: the variable counts when it is set and not empty.
+fn colour_is_wanted() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+/// A text in a style. Width and alignment apply to the text alone.
+pub(crate) struct Painted<T> {
+    style: Style,
+    text: T,
+}
+
+impl<T: Display> Display for Painted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.style.render().to_string())?;
+        self.text.fmt(f)?;
+        f.write_str(&self.style.render_reset().to_string())
+    }
+}
+
+/// Says something on standard error that is no error: `note: …`. A closed standard error is nobody's loss.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
+/// One line on standard error, as it is.
+pub(crate) fn remark(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A progress bar on standard error, with `figures` in indicatif's terms; it shows nothing where that is no terminal.
+pub(crate) fn progress_bar(what: &'static str, figures: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what);
+    match ProgressStyle::with_template(&format!("{{msg}} {{wide_bar}} {figures}")) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// `text` on one line of at most `characters_max`: line breaks and other controls, which a recording may hold to
+/// confuse a terminal, become spaces and escapes.
+pub(crate) fn one_line(text: &str, characters_max: usize) -> String {
+    let mut line = String::new();
+    let mut characters =
+        text.split_whitespace().flat_map(|word| std::iter::once(' ').chain(word.chars())).skip(1);
+    for character in characters.by_ref().take(characters_max) {
+        push_visible(&mut line, character);
+    }
+    if characters.next().is_some() {
+        line.pop();
+        line.push('…');
+    }
+    line
+}
+
+/// `text` with its line breaks and tabs, but no other control characters.
+pub(crate) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => visible.push(character),
+            _ => push_visible(&mut visible, character),
+        }
+    }
+    visible
+}
+
+/// Appends a character, a control or a direction override as an escape.
+fn push_visible(text: &mut String, character: char) {
+    let reorders = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if character.is_control() || reorders {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{}", character.escape_unicode());
+    } else {
+        text.push(character);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_folds_white_space_escapes_controls_and_marks_the_cut() {
+        assert_eq!(one_line("  a\n\tb  c ", 10), "a b c");
+        assert_eq!(one_line("abcdef", 4), "abc…");
+        assert_eq!(one_line("abcd", 4), "abcd");
+        assert_eq!(one_line("\u{1b}[31mred", 20), "\\u{1b}[31mred");
+    }
+
+    #[test]
+    fn visible_keeps_lines_and_no_terminal_sequences() {
+        assert_eq!(visible("a\n\tb\u{7}\u{202e}"), "a\n\tb\\u{7}\\u{202e}");
+    }
+
+    #[test]
+    fn painted_text_is_plain_without_colour_and_padded_without_its_escapes() {
+        let plain = Painted { style: Style::new(), text: "x" };
+        assert_eq!(format!("{plain:>3}"), "  x");
+        let red = Painted { style: BAD, text: "x" };
+        assert_eq!(format!("{red:>3}"), "\u{1b}[31m  x\u{1b}[0m");
+    }
+}

@@ -1,0 +1,140 @@
+//! `events`: filters, order, limits, pages, times.
+
+use serde_json::Value;
+
+use crate::program::{SESSION_RUN, Sandbox, seqs};
+
+fn events(sandbox: &Sandbox, arguments: &[&str]) -> Vec<Value> {
+    sandbox.run(["events", "--json"].iter().chain(arguments)).expect(0).lines()
+}
+
+#[test]
+fn each_filter_keeps_what_matches_it_and_nothing_else() {
+    let sandbox = Sandbox::with_session();
+    let all = events(&sandbox, &["--limit", "1000"]);
+    for (option, field, value) in [
+        ("--run", "runId", SESSION_RUN),
+        ("--session", "sessionId", SESSION_RUN),
+        ("--agent", "agentId", "claude-code"),
+        ("--actor", "actor", "user"),
+        ("--workspace", "workspaceId", "/srv/billing"),
+        ("--outcome", "outcome", "failure"),
+        ("--kind", "kind", "model_call"),
+    ] {
+        let expected: Vec<&Value> = all.iter().filter(|event| event[field] == value).collect();
+        assert!(
+            !expected.is_empty() && expected.len() < all.len() || option == "--session",
+            "{option} tells nothing"
+        );
+        let found = events(&sandbox, &[option, value, "--limit", "1000"]);
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{option}");
+    }
+    let tools = events(&sandbox, &["--tool", "Bash"]);
+    assert_eq!(tools.len(), 2);
+    assert!(tools.iter().all(|event| event["body"]["toolId"] == "Bash"));
+    let both =
+        events(&sandbox, &["--tool", "Bash", "--outcome", "failure", "--kind", "tool_call,model_call"]);
+    assert_eq!(both.len(), 1);
+    assert!(events(&sandbox, &["--run", "nobody"]).is_empty());
+}
+
+#[test]
+fn a_correlation_is_found_across_runs() {
+    let sandbox = Sandbox::new();
+    let event = |run: &str, correlation: &str| {
+        format!(
+            r#"{{"kind":"custom","runId":"{run}","correlationId":"{correlation}","body":{{"type":"t"}}}}"#
+        )
+    };
+    let input = [event("a", "x"), event("b", "y"), event("c", "x")].join("\n");
+    sandbox.run_with_input(["append"], input).expect(0);
+    assert_eq!(seqs(&events(&sandbox, &["--correlation", "x"])), [0, 2]);
+}
+
+#[test]
+fn the_limit_is_100_unless_told_and_pages_cover_everything_once_in_both_orders() {
+    let sandbox = Sandbox::with_notes(2_500);
+    assert_eq!(events(&sandbox, &[]).len(), 100);
+    assert_eq!(events(&sandbox, &["--limit", "999999"]).len(), 2_500);
+    assert!(events(&sandbox, &["--limit", "0"]).is_empty());
+    let ascending: Vec<u64> = (0..2_500).collect();
+    let descending: Vec<u64> = (0..2_500).rev().collect();
+    for (order, expected) in [("asc", ascending), ("desc", descending)] {
+        let (mut found, mut page) = (Vec::new(), None::<String>);
+        loop {
+            let mut arguments = vec!["events", "--json", "--order", order, "--limit", "1100"];
+            arguments.extend(page.iter().flat_map(|token| ["--page", token]));
+            let finished = sandbox.run(arguments).expect(0);
+            found.extend(seqs(&finished.lines()));
+            let Some(next) = finished.stderr.lines().find(|line| line.starts_with('{')) else { break };
+            page =
+                Some(serde_json::from_str::<Value>(next).unwrap()["nextPage"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_page_token_of_another_question_or_of_nothing_is_refused() {
+    let sandbox = Sandbox::with_notes(5);
+    let finished = sandbox.run(["events", "--json", "--limit", "2"]).expect(0);
+    let next: Value = serde_json::from_str(finished.stderr.trim()).unwrap();
+    let token = next["nextPage"].as_str().unwrap();
+    sandbox.run(["events", "--agent", "tester", "--page", token]).expect_error(2, "page token");
+    sandbox.run(["events", "--page", "12ab"]).expect(2);
+}
+
+#[test]
+fn times_select_from_inclusive_to_exclusive_and_are_echoed() {
+    let sandbox = Sandbox::with_notes(5);
+    let finished =
+        sandbox.run(["events", "--json", "--from", "2026-02-08T00:00:01Z", "--to", "1770508803"]).expect(0);
+    assert_eq!(seqs(&finished.lines()), [1, 2]);
+    assert_eq!(finished.stderr, "--from 2026-02-08T00:00:01Z\n--to 2026-02-08T00:00:03Z\n");
+    assert_eq!(events(&sandbox, &["--from", "2026-02-08"]).len(), 5);
+    assert!(events(&sandbox, &["--to", "2026-02-08"]).is_empty());
+    assert!(events(&sandbox, &["--from", "900 seconds ago", "--to", "now"]).is_empty());
+}
+
+#[test]
+fn a_time_that_is_none_is_refused_with_the_accepted_forms() {
+    let sandbox = Sandbox::with_notes(1);
+    for text in ["", "soon", "6 o'clock", "09:30", "20260208"] {
+        sandbox.run(["events", "--from", text]).expect_error(2, "2 days 3 hours ago");
+    }
+    sandbox.run(["runs", "--to", "noon"]).expect_error(2, "--to");
+}
+
+#[test]
+fn an_unknown_kind_is_refused_with_the_known_ones() {
+    let sandbox = Sandbox::with_notes(1);
+    let finished = sandbox.run(["events", "--kind", "noise"]).expect(2);
+    assert!(finished.stderr.contains("workspace_event"), "{}", finished.stderr);
+}
+
+#[test]
+fn for_people_there_is_one_aligned_line_per_event() {
+    let sandbox = Sandbox::with_session();
+    let text = sandbox.run(["events", "--text", "--tool", "Bash", "--outcome", "failure"]).expect(0).text();
+    let line = text.strip_suffix('\n').unwrap();
+    assert!(!line.contains('\n'));
+    for word in
+        ["2026-03-14T02:41:", "tool_call", "5f1c2f6", "Bash: cargo test --package billing retry", "failure"]
+    {
+        assert!(line.contains(word), "{word:?} in {line}");
+    }
+}
+
+#[test]
+fn what_was_recorded_cannot_reach_the_terminal_as_control_characters() {
+    let sandbox = Sandbox::new();
+    let line = r#"{"kind":"message","runId":"r\u001b[2J","body":{"role":"user","content":"a\u001b]0;owned\u0007b"}}"#;
+    sandbox.run_with_input(["append"], line).expect(0);
+    for arguments in
+        [&["events", "--text"][..], &["event", "0", "--text"], &["runs", "--text"], &["tail", "--text"]]
+    {
+        let text = sandbox.run(arguments).expect(0).text();
+        assert!(text.contains("owned") || text.contains('r'), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{arguments:?}");
+    }
+}

@@ -1,0 +1,31 @@
+//! End-to-end tests: what the built program prints, where, and with which exit code. One file per command.
+//!
+//! They live in the program's own package because only there cargo says where the built program is
+//! (`CARGO_BIN_EXE_runledger`), and builds it before the tests run.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "these tests state their expectations with unwrap, in functions that they share too"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a field that JSON output lacks is the failure that a test looks for"
+)]
+
+mod program;
+
+mod append;
+mod beside_a_writer;
+mod demo;
+mod event;
+mod events;
+mod import;
+mod index;
+mod kill;
+mod recover;
+mod runs;
+mod stats;
+mod tail;
+mod transcript;
+mod usage;
+mod verify;

@@ -1,0 +1,98 @@
+//! `runs` and `run`: summaries, flat in JSON, and a run with its events.
+
+use serde_json::Value;
+
+use crate::program::{SESSION_RUN, Sandbox, seqs};
+
+/// Two runs of our own: one that ended with figures of its caller, one that failed.
+fn two_runs() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let input = [
+        r#"{"kind":"run_started","runId":"first","agentId":"a","sessionId":"s","timestamp":"2026-02-08T09:00:00Z","body":{"goal":"count","skillId":"k"}}"#,
+        r#"{"kind":"model_call","runId":"first","timestamp":"2026-02-08T09:00:01Z","body":{"providerId":"p","modelId":"m","inputTokens":10,"outputTokens":5,"costUsd":0.25}}"#,
+        r#"{"kind":"tool_call","runId":"first","timestamp":"2026-02-08T09:00:02Z","body":{"toolId":"t"}}"#,
+        r#"{"kind":"run_finished","runId":"first","timestamp":"2026-02-08T09:00:03Z","body":{"status":"ok"}}"#,
+        r#"{"kind":"run_started","runId":"second","agentId":"b","timestamp":"2026-02-08T10:00:00Z","body":{"parentRunId":"first"}}"#,
+        r#"{"kind":"run_finished","runId":"second","timestamp":"2026-02-08T10:00:01Z","body":{"status":"failed","error":"no more"}}"#,
+    ];
+    sandbox.run_with_input(["append"], input.join("\n")).expect(0);
+    sandbox
+}
+
+fn run_ids(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
+    let runs = sandbox.run(["runs", "--json"].iter().chain(arguments)).expect(0).lines();
+    runs.iter().map(|run| run["runId"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_run_is_one_flat_object_with_its_figures() {
+    let run = two_runs().run(["runs", "--json", "--status", "completed"]).expect(0).value();
+    for (field, expected) in [
+        ("runId", Value::from("first")),
+        ("goal", "count".into()),
+        ("status", "completed".into()),
+        ("startedAt", "2026-02-08T09:00:00Z".into()),
+        ("endedAt", "2026-02-08T09:00:03Z".into()),
+        ("agentId", "a".into()),
+        ("skillId", "k".into()),
+        ("events", 4.into()),
+        ("toolCalls", 1.into()),
+        ("inputTokens", 10.into()),
+        ("outputTokens", 5.into()),
+        ("totalTokens", 15.into()),
+        ("costUsd", 0.25.into()),
+        ("runtimeSeconds", 3.0.into()),
+    ] {
+        assert_eq!(run[field], expected, "{field}");
+    }
+}
+
+#[test]
+fn runs_are_newest_first_and_each_filter_keeps_what_matches() {
+    let sandbox = two_runs();
+    assert_eq!(run_ids(&sandbox, &[]), ["second", "first"]);
+    assert_eq!(run_ids(&sandbox, &["--order", "asc"]), ["first", "second"]);
+    assert_eq!(run_ids(&sandbox, &["--limit", "1"]), ["second"]);
+    assert_eq!(run_ids(&sandbox, &["--limit", "1", "--offset", "1"]), ["first"]);
+    assert_eq!(run_ids(&sandbox, &["--status", "failed,timeout"]), ["second"]);
+    assert_eq!(run_ids(&sandbox, &["--agent", "a"]), ["first"]);
+    assert_eq!(run_ids(&sandbox, &["--session", "s"]), ["first"]);
+    assert_eq!(run_ids(&sandbox, &["--parent", "first"]), ["second"]);
+    assert_eq!(run_ids(&sandbox, &["--from", "2026-02-08T10:00:00Z"]), ["second"]);
+    assert_eq!(run_ids(&sandbox, &["--to", "2026-02-08T10:00:00Z"]), ["first"]);
+    let refused = sandbox.run(["runs", "--status", "done"]).expect(2);
+    assert!(refused.stderr.contains("budget_exceeded"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_run_is_followed_by_its_events_in_order() {
+    let sandbox = two_runs();
+    let lines = sandbox.run(["run", "first", "--json"]).expect(0).lines();
+    assert_eq!((&lines[0]["runId"], &lines[0]["status"]), (&"first".into(), &"completed".into()));
+    assert_eq!(seqs(&lines[1..]), [0, 1, 2, 3]);
+    sandbox.run(["run", "third"]).expect_error(1, "no run third");
+}
+
+#[test]
+fn for_people_a_run_names_its_status_its_children_and_its_cost() {
+    let sandbox = two_runs();
+    let text = sandbox.run(["run", "first", "--text"]).expect(0).text();
+    for words in ["count", "completed", "second", "10 in, 5 out", "$0.2500", "run_finished"] {
+        assert!(text.contains(words), "{words:?} in {text}");
+    }
+    let list = sandbox.run(["runs"]).expect(0).text();
+    assert_eq!(list.lines().count(), 2);
+    assert!(list.contains("failed") && list.contains("second"), "{list}");
+}
+
+#[test]
+fn a_sub_agent_is_a_run_of_its_own_and_its_tokens_count_there_only() {
+    let sandbox = Sandbox::with_session();
+    let child = sandbox.run(["runs", "--json", "--parent", SESSION_RUN]).expect(0).value();
+    // Two answers of the sub-agent: 61 and 57 tokens.
+    assert_eq!(child["outputTokens"], 118);
+    let parent = sandbox.run(["run", SESSION_RUN, "--json"]).expect(0).lines().remove(0);
+    // The last line of each of six answers: 131, 118, 164, 203, 84, 96.
+    assert_eq!((&parent["outputTokens"], &parent["toolCalls"]), (&796.into(), &5.into()));
+    assert_eq!(parent["status"], "completed");
+}
