@@ -22,7 +22,7 @@ use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::StorageError;
 use crate::storage::{OpenMode, Storage};
-use crate::tail::{Active, Followup, TailStart};
+use crate::tail::{Active, Followup, Sealable, TailStart};
 use crate::watermark::file::{WatermarkFile, read_slots};
 use crate::watermark::{Slots, Watermark};
 
@@ -93,7 +93,7 @@ fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenR
     read_watermark(storage, directory)?;
     let lock = WriterLock::take(storage, directory)?;
     let opened = Opening::look(directory, options, &lock)?;
-    let (start, unsealed, report) = opened.settle(options)?;
+    let Opened { start, unsealed, report } = opened.settle(options)?;
     lock.announce(storage)?;
     let log = Log::start(options, directory.to_owned(), lock, start)?;
     for sealable in unsealed {
@@ -143,6 +143,14 @@ pub(crate) fn judge_mark(
     }
 }
 
+/// An existing log, ready to go on.
+pub(crate) struct Opened {
+    pub(crate) start: TailStart,
+    /// What its background has to seal.
+    pub(crate) unsealed: Vec<Sealable>,
+    pub(crate) report: OpenReport,
+}
+
 /// An existing log, looked at and not yet changed.
 pub(crate) struct Opening<'a> {
     directory: &'a Path,
@@ -184,11 +192,8 @@ impl<'a> Opening<'a> {
         Ok(Opening { directory, storage, inventory, mark, examined, row })
     }
 
-    /// Does what is to be done. Returns what the log goes on from, and what its background has to seal.
-    pub(crate) fn settle(
-        self,
-        options: &Options,
-    ) -> Result<(TailStart, Vec<(Seq, Seq)>, OpenReport), OpenError> {
+    /// Does what is to be done.
+    pub(crate) fn settle(self, options: &Options) -> Result<Opened, OpenError> {
         let Opening { directory, storage, inventory, mark, mut examined, row } = self;
         let surgeon = Surgeon { storage, directory };
         let mut watermark = WatermarkFile::resume(storage, directory, mark)?;
@@ -226,7 +231,7 @@ impl<'a> Opening<'a> {
             spare_requested: false,
         });
         let last_capacity_bytes = last_capacity_bytes.min(options.segment_bytes);
-        Ok((TailStart { watermark, active, last_capacity_bytes }, unsealed, report))
+        Ok(Opened { start: TailStart { watermark, active, last_capacity_bytes }, unsealed, report })
     }
 }
 
@@ -246,14 +251,16 @@ impl OpenReport {
 }
 
 impl Examined {
-    /// The segments that lack their footer, without the one that goes on growing: first record, and end of records.
-    fn unsealed(&self, last_grows: bool) -> Vec<(Seq, Seq)> {
+    /// The segments that lack their footer, without the one that goes on growing.
+    fn unsealed(&self, last_grows: bool) -> Vec<Sealable> {
         let mut unsealed = Vec::new();
         let mut parts = self.parts.iter().peekable();
         while let Some(part) = parts.next() {
             let next = parts.peek().map(|next| next.segment.header.first_seq);
-            if !part.sealed && !(next.is_none() && last_grows) {
-                unsealed.push((part.segment.header.first_seq, next.unwrap_or(self.end.seq)));
+            let grows = next.is_none() && last_grows;
+            if !part.sealed && !grows {
+                let (first_seq, end) = (part.segment.header.first_seq, next.unwrap_or(self.end.seq));
+                unsealed.push(Sealable { first_seq, end });
             }
         }
         unsealed
@@ -268,12 +275,12 @@ fn unsealed_before(
     ledger_id: LedgerId,
     segments: &[Seq],
     mark_segment: Seq,
-) -> Result<Vec<(Seq, Seq)>, OpenError> {
+) -> Result<Vec<Sealable>, OpenError> {
     let mut unsealed = Vec::new();
     let mut end = mark_segment;
     for first_seq in segments.iter().rev().copied().skip_while(|first_seq| *first_seq >= mark_segment) {
         match Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read) {
-            Ok(segment) if segment.trailer()?.is_none() => unsealed.push((first_seq, end)),
+            Ok(segment) if segment.trailer()?.is_none() => unsealed.push(Sealable { first_seq, end }),
             Err(SegmentError::Storage(error)) => return Err(error.into()),
             // A damaged one is for verification and readers to report: it doesn't keep the log from growing.
             Ok(_) | Err(_) => break,

@@ -13,7 +13,7 @@ use crate::directory::Inventory;
 use crate::error::{OpenError, RecoverError, VerifyError};
 use crate::leaf::{Blake3Leaf, LeafFunction};
 use crate::lock::WriterLock;
-use crate::open::{OpenReport, Opening};
+use crate::open::{OpenReport, Opened, Opening};
 use crate::options::Options;
 use crate::recovery::examine::{Examined, Examiner, newer};
 use crate::recovery::table::Behind;
@@ -185,9 +185,9 @@ impl Recovery<'_> {
             Err(OpenError::Damaged(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let found = opened.as_ref().map(|(_, _, report)| report.clone());
+        let found = opened.as_ref().map(|opened| opened.report.clone());
         self.note_opened(found.as_ref());
-        if let Some((start, _, _)) = opened {
+        if let Some(Opened { start, .. }) = opened {
             self.seal_all(start.watermark.last(), start.active.is_some())?;
             self.remove_leftovers()?;
             lock.announce(self.storage())?;
@@ -256,9 +256,9 @@ impl Recovery<'_> {
             Err(SegmentError::Damaged { .. }) => return Ok(()),
         };
         let (directory, segments) = (self.directory, &*inventory.segments);
-        let examiner = Examiner { storage, directory, ledger_id, segments, mode: OpenMode::Read };
+        let log = Examiner { storage, directory, ledger_id, segments, mode: OpenMode::Read };
         let blank = Watermark { clean: false, ..Watermark::of_new_ledger(ledger_id) };
-        let examined = match examiner.examine(&blank) {
+        let examined = match log.examine(&blank) {
             Ok(examined) => examined,
             Err(OpenError::Damaged(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -285,11 +285,10 @@ impl Recovery<'_> {
                 continue;
             }
             match reseal(self.storage(), self.directory, mark.ledger_id, first_seq, end) {
-                Ok(false) => {}
                 Ok(true) => self.repaired.push(Repair::FooterWritten { segment: segment_name(first_seq) }),
                 Err(SealError::Storage(error)) => return Err(error.into()),
-                // Its records come first; verification reports them.
-                Err(SealError::Unsound) => {}
+                // Of one whose records are damaged, verification says so.
+                Ok(false) | Err(SealError::Unsound) => {}
             }
         }
         Ok(())

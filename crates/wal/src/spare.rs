@@ -74,7 +74,7 @@ impl SpareShelf {
     fn make(&self, capacity_bytes: u64) -> Result<Spare, StorageError> {
         self.remove()?;
         let file = LogFile::open(&*self.storage, self.path.clone(), OpenMode::CreateNew)?;
-        let zeroed = self.zero(&file, capacity_bytes);
+        let zeroed = zero(&file, capacity_bytes);
         if zeroed.is_err() {
             // What is left on a full disk would keep others from using the space. If it can't even be removed, the
             // next attempt will try again.
@@ -82,16 +82,6 @@ impl SpareShelf {
         }
         zeroed?;
         Ok(Spare { file, capacity_bytes })
-    }
-
-    fn zero(&self, file: &LogFile, capacity_bytes: u64) -> Result<(), StorageError> {
-        let mut offset = 0;
-        while offset < capacity_bytes {
-            let bytes = crate::fields::in_memory((capacity_bytes - offset).min(ZERO_BYTES as u64));
-            file.write_all([0; ZERO_BYTES].get(..bytes).unwrap_or_default(), offset)?;
-            offset += crate::fields::on_disk(bytes);
-        }
-        file.sync()
     }
 
     fn remove(&self) -> Result<(), StorageError> {
@@ -102,6 +92,17 @@ impl SpareShelf {
             _ => Ok(()),
         }
     }
+}
+
+/// Writes zeroes over all of the file, and syncs them.
+fn zero(file: &LogFile, capacity_bytes: u64) -> Result<(), StorageError> {
+    let mut offset = 0;
+    while offset < capacity_bytes {
+        let bytes = crate::fields::in_memory((capacity_bytes - offset).min(ZERO_BYTES as u64));
+        file.write_all([0; ZERO_BYTES].get(..bytes).unwrap_or_default(), offset)?;
+        offset += crate::fields::on_disk(bytes);
+    }
+    file.sync()
 }
 
 /// The shelf, while nobody else can touch it.

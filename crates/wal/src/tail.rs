@@ -62,11 +62,18 @@ pub(crate) struct TailStart {
     pub(crate) last_capacity_bytes: u64,
 }
 
+/// A segment that won't grow any more and lacks its footer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sealable {
+    pub(crate) first_seq: Seq,
+    /// The first record that isn't in it.
+    pub(crate) end: Seq,
+}
+
 /// What commits led to besides being written: work for the background.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Followup {
-    /// A segment that won't grow any more, and where its records end.
-    pub(crate) sealable: Option<(Seq, Seq)>,
+    pub(crate) sealable: Option<Sealable>,
     /// The size of a spare that will soon be needed.
     pub(crate) spare_bytes: Option<u64>,
 }
@@ -227,8 +234,8 @@ impl Tail {
     fn write_into_new_segment(&mut self, batch: &mut Batch) -> Result<(), CommitFailure> {
         // What a new segment's name promises: that everything before it is durable.
         self.sync().map_err(CommitFailure::Unknown)?;
-        let shelf = Arc::clone(&self.shelf);
-        let mut held = shelf.hold();
+        let spares = Arc::clone(&self.shelf);
+        let mut held = spares.hold();
         let mut header = self.new_header();
         let offset = header.commit_start(HEADER_END);
         let needed_bytes = (offset + batch.total_bytes()).next_multiple_of(CAPACITY_STEP_BYTES);
@@ -279,7 +286,8 @@ impl Tail {
     /// The active segment won't grow any more.
     fn end_active(&mut self) {
         if let Some(active) = self.active.take() {
-            self.followup.sealable = Some((active.segment.header.first_seq, self.written_end));
+            let (first_seq, end) = (active.segment.header.first_seq, self.written_end);
+            self.followup.sealable = Some(Sealable { first_seq, end });
         }
     }
 

@@ -57,5 +57,7 @@ pub(crate) fn restore(directory: &Path, files: &[(PathBuf, Vec<u8>)]) {
     for entry in std::fs::read_dir(directory).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    files.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    for (path, bytes) in files {
+        std::fs::write(path, bytes).unwrap();
+    }
 }

@@ -8,8 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::log::Log;
 use crate::segment::seal::seal;
-use crate::seq::Seq;
-use crate::tail::Followup;
+use crate::tail::{Followup, Sealable};
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -20,14 +19,13 @@ pub(crate) struct Upkeep {
 
 #[derive(Debug, Default)]
 struct Tasks {
-    /// Segments to seal: their first record, and the one after their last.
-    sealable: VecDeque<(Seq, Seq)>,
+    sealable: VecDeque<Sealable>,
     spare_bytes: Option<u64>,
     stop: bool,
 }
 
 enum Task {
-    Seal(Seq, Seq),
+    Seal(Sealable),
     PrepareSpare(u64),
 }
 
@@ -52,8 +50,8 @@ impl Upkeep {
     fn next(&self) -> Option<Task> {
         let mut tasks = self.tasks.lock();
         loop {
-            if let Some((first_seq, end)) = tasks.sealable.pop_front() {
-                return Some(Task::Seal(first_seq, end));
+            if let Some(sealable) = tasks.sealable.pop_front() {
+                return Some(Task::Seal(sealable));
             }
             if tasks.stop {
                 return None;
@@ -71,7 +69,7 @@ impl Log {
     pub(crate) fn run_upkeep(&self) {
         while let Some(task) = self.upkeep.next() {
             match task {
-                Task::Seal(first_seq, end) => {
+                Task::Seal(Sealable { first_seq, end }) => {
                     // Keeps what opening has to look at after a power cut to about a segment.
                     self.sync_watermark();
                     let sealed = seal(&*self.storage, &self.directory, self.ledger_id, first_seq, end);

@@ -305,14 +305,14 @@ impl Verification<'_> {
         lock_is_ours: bool,
     ) -> Result<(), VerifyError> {
         let storage = &*self.options.storage;
-        let examiner = Examiner {
+        let beyond = Examiner {
             storage,
             directory: self.directory,
             ledger_id: mark.ledger_id,
             segments: &self.inventory.segments,
             mode: OpenMode::Read,
         };
-        let examined = examiner.examine(mark);
+        let examined = beyond.examine(mark);
         let nothing = matches!(&examined, Ok(examined) if examined.behind == Behind::Nothing);
         // A commit on its way looks like anything. Whether somebody is writing is asked only if it matters.
         if !nothing && !lock_is_ours && lock::is_held(storage, self.directory)? {

@@ -68,6 +68,7 @@ impl Wal {
     /// # Errors
     ///
     /// See [`OpenError`]. Whatever the error, acknowledged data is untouched.
+    #[expect(clippy::needless_pass_by_value, reason = "options are built in the call, as a rule")]
     pub fn open(directory: &Path, options: Options) -> Result<(Wal, OpenReport), OpenError> {
         let (log, report) = open(directory, &options)?;
         let closes = Arc::new(ClosesOnDrop(Arc::clone(&log)));

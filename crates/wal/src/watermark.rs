@@ -182,9 +182,9 @@ mod tests {
 
     fn file(slots: &[Watermark]) -> Vec<u8> {
         let mut bytes = vec![0; WATERMARK_BYTES];
-        slots
-            .iter()
-            .for_each(|slot| put(&mut bytes, usize::try_from(slot.slot_offset()).unwrap(), &slot.encode()));
+        for slot in slots {
+            put(&mut bytes, usize::try_from(slot.slot_offset()).unwrap(), &slot.encode());
+        }
         bytes
     }
 

@@ -181,45 +181,38 @@ impl Log {
         }
     }
 
+    /// Tells everybody what a commit came to, and passes the lead on.
     fn settle(&self, batch: Batch, result: Result<(), CommitFailure>, standing: Standing) {
         self.counters.count(&batch, result.is_ok(), standing.syncs);
         let outcome = Arc::clone(&batch.outcome);
         let reached = if batch.sync { Durability::Durable } else { Durability::Written };
-        let mut queue = self.queue.lock();
-        let (settled, abandoned) = match result {
+        let (settled, behind) = match result {
             Ok(()) => (Ok(reached), None),
-            Err(CommitFailure::NotWritten(error)) => {
-                let error = match error.is_storage_full() {
-                    true => AppendError::StorageFull(error),
-                    false => AppendError::NotWritten(error),
-                };
-                (Err(error.clone()), Some((queue.restart_at(batch.first_seq), error)))
-            }
-            Err(CommitFailure::Refused(error)) => {
-                let error = AppendError::Poisoned(error);
-                (Err(error.clone()), Some((queue.restart_at(batch.first_seq), error)))
-            }
-            Err(CommitFailure::Unknown(error)) => {
-                queue.poison = Some(error.clone());
-                let behind = AppendError::Poisoned(error.clone());
-                (Err(AppendError::OutcomeUnknown(error)), Some((queue.restart_at(batch.first_seq), behind)))
+            Err(failure) => {
+                let (own, behind) = errors_of(failure);
+                (Err(own), Some(behind))
             }
         };
+        let mut queue = self.queue.lock();
+        if let Err(AppendError::OutcomeUnknown(error)) = &settled {
+            queue.poison.get_or_insert(error.clone());
+        }
+        // What was filled behind a failed commit has numbers that now go to others.
+        let abandoned = behind.map(|error| (queue.restart_at(batch.first_seq), error));
         queue.recycle(batch);
         // Whoever is told that a record is durable finds it so wherever it looks.
-        if queue.poison.is_some() {
-            self.durable.finish();
-        } else {
+        if queue.poison.is_none() {
             self.durable.advance(standing.durable_end);
+        } else {
+            self.durable.finish();
         }
         let next = queue.pass_lead();
         self.plan_flush(&mut queue, standing.unsynced);
         drop(queue);
         // The next commit must not wait for the waking of this one's callers.
-        if let Some(next) = next {
-            next.signal(Signal::Lead);
-        } else {
-            self.room.notify_all();
+        match next {
+            Some(next) => next.signal(Signal::Lead),
+            None => drop(self.room.notify_all()),
         }
         outcome.settle(&settled);
         if let Some((abandoned, error)) = abandoned {
@@ -228,7 +221,24 @@ impl Log {
     }
 }
 
+/// What those are told whose commit failed, and those whose commit was being filled behind it.
+fn errors_of(failure: CommitFailure) -> (AppendError, AppendError) {
+    match failure {
+        CommitFailure::NotWritten(error) if error.is_storage_full() => {
+            (AppendError::StorageFull(error.clone()), AppendError::StorageFull(error))
+        }
+        CommitFailure::NotWritten(error) => {
+            (AppendError::NotWritten(error.clone()), AppendError::NotWritten(error))
+        }
+        CommitFailure::Unknown(error) => {
+            (AppendError::OutcomeUnknown(error.clone()), AppendError::Poisoned(error))
+        }
+        CommitFailure::Refused(error) => (AppendError::Poisoned(error.clone()), AppendError::Poisoned(error)),
+    }
+}
+
 /// How the tail stands after a commit.
+#[derive(Clone, Copy)]
 struct Standing {
     durable_end: Seq,
     unsynced: bool,

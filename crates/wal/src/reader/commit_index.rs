@@ -127,20 +127,14 @@ impl CommitIndex {
         let from = self.end.seq;
         let end = self.next_segment.unwrap_or(durable_end);
         let frame = find_frame(&mut window, &segment.header, self.end.offset + 1)?;
-        match frame.filter(|found| found.frame.first_seq > from && found.frame.end_seq() <= end) {
-            Some(commit) => {
-                self.entries.push(Entry::Damaged(segment.damage(
-                    from..commit.frame.first_seq,
-                    offset,
-                    problem,
-                )));
-                self.entries.push(Entry::Commit(commit));
-                self.end = commit.place_after();
-            }
-            None => {
-                self.entries.push(Entry::Damaged(segment.damage(from..end, offset, problem)));
-                self.end = Place { seq: end, ..self.end };
-            }
+        let fits = |found: &PlacedFrame| found.frame.first_seq > from && found.frame.end_seq() <= end;
+        let next = frame.filter(fits);
+        let to = next.map_or(end, |commit| commit.frame.first_seq);
+        self.entries.push(Entry::Damaged(segment.damage(from..to, offset, problem)));
+        self.end = Place { seq: to, ..self.end };
+        if let Some(commit) = next {
+            self.entries.push(Entry::Commit(commit));
+            self.end = commit.place_after();
         }
         Ok(())
     }

@@ -39,27 +39,12 @@ impl Surgeon<'_> {
         for part in &examined.parts {
             rewrite(part)?;
         }
-        self.move_watermark(examined, watermark)?;
+        move_watermark(examined, watermark)?;
         match (&examined.junk, answer) {
             (Some(junk), Answer::Cut) => self.cut(examined, junk).map(Some),
             (Some(junk), Answer::SetAside) => self.set_aside(junk.segment).map(Some),
             _ => Ok(None),
         }
-    }
-
-    fn move_watermark(&self, examined: &Examined, watermark: &mut WatermarkFile) -> Result<(), StorageError> {
-        let last = *watermark.last();
-        let segment = examined.parts.last().map_or(last.segment, |part| part.segment.header.first_seq);
-        let end = examined.end;
-        watermark.advance(Watermark {
-            clean: false,
-            segment,
-            offset: end.offset,
-            seq: end.seq,
-            commit_time_ns: end.commit_time_ns,
-            ..last
-        })?;
-        watermark.file().sync()
     }
 
     /// Copies the bytes behind the last sound commit into a file of their own, then cuts them.
@@ -104,6 +89,22 @@ impl Surgeon<'_> {
         let synced = self.storage.sync_directory(self.directory);
         synced.map_err(|error| StorageError::new("sync", self.directory, error))
     }
+}
+
+/// Moves the watermark over what is synced now.
+fn move_watermark(examined: &Examined, watermark: &mut WatermarkFile) -> Result<(), StorageError> {
+    let last = *watermark.last();
+    let segment = examined.parts.last().map_or(last.segment, |part| part.segment.header.first_seq);
+    let end = examined.end;
+    watermark.advance(Watermark {
+        clean: false,
+        segment,
+        offset: end.offset,
+        seq: end.seq,
+        commit_time_ns: end.commit_time_ns,
+        ..last
+    })?;
+    watermark.file().sync()
 }
 
 /// Writes the sound bytes behind the watermark once more, the same ones, and syncs them. Whether the process that

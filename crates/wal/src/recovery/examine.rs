@@ -95,7 +95,7 @@ impl Examiner<'_> {
         }
         while let Some(first_seq) = rest.next() {
             if first_seq != end.seq {
-                return Err(self.gap(end.seq, first_seq));
+                return Err(gap(end.seq, first_seq));
             }
             let is_last = rest.peek().is_none();
             let walked = match self.walk_new(first_seq, end)? {
@@ -122,17 +122,6 @@ impl Examiner<'_> {
             }
         }
         Ok(Examined { parts, end, behind: Behind::Nothing, junk: None })
-    }
-
-    /// The first segment isn't the one that the log starts with.
-    fn gap(&self, expected: Seq, found: Seq) -> OpenError {
-        OpenError::Damaged(Damage {
-            segment: segment_name(expected),
-            seq_from: expected,
-            seq_to: found,
-            offset: 0,
-            problem: Problem::Missing,
-        })
     }
 
     /// The segment that the watermark stands in.
@@ -202,8 +191,8 @@ fn judge(
     if data_end == end.offset || is_footer_part(&last.segment, end, data_end)? {
         return Ok(Some((Behind::Nothing, None)));
     }
-    let (offset, problem) = problem
-        .unwrap_or_else(|| (end.offset, Problem::NotZero { part: "segment", field: "the unwritten rest" }));
+    let (offset, problem) =
+        problem.unwrap_or((end.offset, Problem::NotZero { part: "segment", field: "the unwritten rest" }));
     let frame = find_frame(&mut window, &header, end.offset)?.map(|found| found.frame);
     let (behind, seq_to) = match frame {
         Some(frame) if frame.durable_before > end.seq => (Behind::Contradiction, frame.durable_before),
@@ -242,6 +231,17 @@ fn is_footer_part(segment: &Segment, end: Place, data_end: u64) -> Result<bool, 
     let file = segment.file.clone();
     let found = Window::new(&file, data_end).get(end.offset, data_end - end.offset)?.map(<[u8]>::to_vec);
     Ok(found.is_some_and(|found| sealing.explains(end.offset, &found)))
+}
+
+/// The first segment isn't the one that the log starts with.
+fn gap(expected: Seq, found: Seq) -> OpenError {
+    OpenError::Damaged(Damage {
+        segment: segment_name(expected),
+        seq_from: expected,
+        seq_to: found,
+        offset: 0,
+        problem: Problem::Missing,
+    })
 }
 
 fn empty_segment(parts: Vec<Part>, end: Place, segment: Seq, problem: Option<(u64, Problem)>) -> Examined {

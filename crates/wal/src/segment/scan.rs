@@ -24,7 +24,7 @@ pub(crate) struct Window<'a> {
     file: &'a LogFile,
     /// Nothing at or beyond this offset is looked at.
     limit: u64,
-    window_bytes: u64,
+    refill_bytes: u64,
     start: u64,
     bytes: Vec<u8>,
 }
@@ -37,7 +37,7 @@ impl<'a> Window<'a> {
 
     /// As [`Window::new`], reading so much at a time.
     pub(crate) fn sized(file: &'a LogFile, limit: u64, window_bytes: u64) -> Window<'a> {
-        Window { file, limit, window_bytes, start: 0, bytes: Vec::new() }
+        Window { file, limit, refill_bytes: window_bytes, start: 0, bytes: Vec::new() }
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -48,7 +48,7 @@ impl<'a> Window<'a> {
     pub(crate) fn get(&mut self, offset: u64, bytes: u64) -> Result<Option<&[u8]>, StorageError> {
         let Some(end) = offset.checked_add(bytes).filter(|end| *end <= self.limit) else { return Ok(None) };
         if offset < self.start || end > self.start + on_disk(self.bytes.len()) {
-            self.refill(offset, bytes.max(self.window_bytes).min(self.limit - offset))?;
+            self.refill(offset, bytes.max(self.refill_bytes).min(self.limit - offset))?;
         }
         let at = in_memory(offset - self.start);
         Ok(self.bytes.get(at..at + in_memory(bytes)))

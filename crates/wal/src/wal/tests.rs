@@ -231,7 +231,7 @@ fn a_full_queue_makes_callers_wait_and_loses_nothing() {
     let (wal, _) = Wal::open(&path, options).unwrap();
     let bytes = vec![7; 6 << 20];
     let tickets: Vec<_> = (0..12).map(|_| wal.submit(&bytes, Durability::Durable).unwrap()).collect();
-    tickets.into_iter().for_each(|ticket| assert!(ticket.wait().is_ok()));
+    assert!(tickets.into_iter().all(|ticket| ticket.wait().is_ok()));
     assert_eq!(
         wal.reader().scan(Seq::ZERO).map(|record| record.unwrap().payload().len()).sum::<usize>(),
         72 << 20
@@ -292,7 +292,9 @@ fn another_leaf_function_is_refused() {
 fn a_missing_segment_is_named_when_its_records_are_read() {
     let (_directory, path) = place();
     let (wal, _) = open_in(&path);
-    (0..150).for_each(|number| append(&wal, number));
+    for number in 0..150 {
+        append(&wal, number);
+    }
     wal.close().unwrap();
     let segments = crate::directory::Inventory::take(&crate::DiskStorage, &path).unwrap().unwrap().segments;
     let (second, third) = (segments[1], segments[2]);
