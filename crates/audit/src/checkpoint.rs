@@ -66,7 +66,9 @@ impl Checkpoint {
         match log.read(self.seq) {
             Ok(Some(record)) if record.leaf() == self.leaf => Resume::From(self.seq.next()),
             Ok(Some(_)) => Resume::Rebuild(format!("the log has another record at Seq {}", self.seq)),
-            Ok(None) => Resume::Rebuild(format!("the log ends before Seq {}, which the index covers", self.seq)),
+            Ok(None) => {
+                Resume::Rebuild(format!("the log ends before Seq {}, which the index covers", self.seq))
+            }
             // Says nothing about the index: it is not thrown away for it.
             Err(error) => Resume::Unknown(format!("the log can't be read at Seq {}: {error}", self.seq)),
         }

@@ -292,9 +292,8 @@ impl MaintenanceError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Open(error) => error.class(),
-            Self::Verify(error) => class_of_verify(error),
+            Self::Verify(error) | Self::Recover(wal::RecoverError::Verify(error)) => class_of_verify(error),
             Self::Recover(wal::RecoverError::Open(error)) => class_of_log_open(error),
-            Self::Recover(wal::RecoverError::Verify(error)) => class_of_verify(error),
             Self::Recover(_) | Self::Close(_) => ErrorClass::Storage,
             Self::Index(error) => error.class(),
         }

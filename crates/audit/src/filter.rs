@@ -132,7 +132,9 @@ impl EventFilter {
         let mut kinds: Vec<u16> = self.kinds.iter().map(|kind| kind.code()).collect();
         kinds.sort_unstable();
         kinds.dedup();
-        kinds.iter().for_each(|code| add(&code.to_le_bytes()));
+        for code in kinds {
+            add(&code.to_le_bytes());
+        }
         for bound in [self.from, self.to] {
             add(&bound.map_or_else(Vec::new, |time| time.as_nanoseconds().to_le_bytes().to_vec()));
         }
@@ -210,7 +212,10 @@ mod tests {
         assert_ne!(run.fingerprint(), agent.fingerprint());
         assert_ne!(run.fingerprint(), filter().fingerprint());
         let kinds = |kinds: &[Kind]| EventFilter { kinds: kinds.to_vec(), ..filter() }.fingerprint();
-        assert_eq!(kinds(&[Kind::Message, Kind::ToolCall]), kinds(&[Kind::ToolCall, Kind::Message, Kind::Message]));
+        assert_eq!(
+            kinds(&[Kind::Message, Kind::ToolCall]),
+            kinds(&[Kind::ToolCall, Kind::Message, Kind::Message])
+        );
         let (from, to) = (Some(Timestamp::from_nanoseconds(1)), Some(Timestamp::from_nanoseconds(1)));
         assert_ne!(
             EventFilter { from, ..filter() }.fingerprint(),
@@ -222,7 +227,11 @@ mod tests {
     #[test]
     fn no_condition_asks_the_stream_of_all_times() {
         assert_eq!(EventFilter::default().streams(), [[StreamPrefix::time()]]);
-        let filter = EventFilter { run: Some("r".into()), kinds: vec![Kind::Message, Kind::RunLog], ..Default::default() };
+        let filter = EventFilter {
+            run: Some("r".into()),
+            kinds: vec![Kind::Message, Kind::RunLog],
+            ..Default::default()
+        };
         assert_eq!(filter.streams().iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
     }
 }

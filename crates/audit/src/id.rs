@@ -31,7 +31,10 @@ macro_rules! uuid_newtype {
         impl $name {
             /// A new version 7 UUID: the current time and random bits.
             #[must_use]
-            #[expect(clippy::new_without_default, reason = "a default that differs at each call would surprise")]
+            #[expect(
+                clippy::new_without_default,
+                reason = "a default that differs at each call would surprise"
+            )]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }

@@ -47,42 +47,30 @@ impl EventIndexer {
             note(pending, *seq, &format!("repeats the event id of Seq {first}"));
             return Ok(());
         }
-        pending.put(id_key, key::event_id::value(*seq).to_vec());
-        if pending.get(&key::superseded::key(event.event_id))?.is_some() {
+        pending.put(id_key, key::event_id::value(*seq));
+        if pending.get(key::superseded::key(event.event_id))?.is_some() {
             // Its newer version came first (a copied ledger fed back in another order).
             return Ok(());
         }
         if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
             self.supersede(old, placed, pending)?;
         }
-        self.add(placed, pending)
+        add(placed, pending)
     }
 
     /// Marks `old`, and the version that had replaced it before, as replaced by `placed`.
     fn supersede(&self, old: EventId, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
-        let newest_before = match pending.get(&key::superseded::key(old))? {
+        let newest_before = match pending.get(key::superseded::key(old))? {
             Some(value) => key::superseded::decode_value(&value)?.1,
             None => old,
         };
         let value = key::superseded::value(placed.seq, placed.event.event_id);
         pending.put(key::superseded::key(old), value.clone());
         pending.put(key::superseded::key(newest_before), value);
-        match pending.get(&key::event_id::key(newest_before))? {
+        match pending.get(key::event_id::key(newest_before))? {
             Some(seq) => self.retract(key::event_id::decode_value(&seq)?, pending),
             None => Ok(()),
         }
-    }
-
-    fn add(&self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
-        let Placed { event, seq } = placed;
-        for stream_key in stream::keys(event, placed.position()) {
-            pending.put(stream_key, Vec::new());
-        }
-        if let Some(source_id) = &event.source_id {
-            let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
-            pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
-        }
-        change_run(event, pending, |record| rollup::add(record, event, *seq))
     }
 
     fn retract(&self, seq: Seq, pending: &mut Pending<'_>) -> Result<(), IndexError> {
@@ -102,9 +90,22 @@ impl EventIndexer {
     }
 }
 
+/// Puts an event into its streams, under its source id, and into its run's figures.
+fn add(placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+    let Placed { event, seq } = placed;
+    for stream_key in stream::keys(event, placed.position()) {
+        pending.put(stream_key, Vec::new());
+    }
+    if let Some(source_id) = &event.source_id {
+        let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
+        pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
+    }
+    change_run(event, pending, |record| rollup::add(record, event, *seq))
+}
+
 /// Notes a record that stays out of the streams.
 fn note(pending: &mut Pending<'_>, seq: Seq, reason: &str) {
-    pending.put(&key::anomaly::key(seq), reason.as_bytes());
+    pending.put(key::anomaly::key(seq), reason.as_bytes());
 }
 
 /// Applies a change to the record of the event's run, and to the keys that follow from it.
@@ -124,7 +125,9 @@ fn change_run(
         if start_before != start {
             pending.delete(key::run_start::key(start_before, run_id));
         }
-        if let Some(parent) = before.parent_run_id.as_deref().filter(|_| before.parent_run_id != after.parent_run_id) {
+        if let Some(parent) =
+            before.parent_run_id.as_deref().filter(|_| before.parent_run_id != after.parent_run_id)
+        {
             pending.delete(key::run_child::key(parent, run_id));
         }
     }

@@ -66,7 +66,6 @@ impl Ledger {
     }
 
     /// Ways to open a ledger.
-    #[must_use]
     pub fn options() -> LedgerOptions {
         LedgerOptions::default()
     }
@@ -97,13 +96,11 @@ impl Ledger {
     /// Makes everything durable and marks the ledger as closed in good order. The other clones of the handle can't
     /// append any more afterwards.
     pub fn close(self) -> Result<(), CloseError> {
-        // The index first: it goes as far as the log is durable now, and is written out, so that the next opening
-        // has nothing to replay.
-        let indexed = self.core.index.close();
+        // The log first, so that the index can come to its very end and the next opening has nothing to replay.
         if let Some(writer) = &self.core.writer {
             writer.close()?;
         }
-        Ok(indexed?)
+        Ok(self.core.index.close()?)
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! # Example
 //!
-//! ```ignore
+//! ```
 //! use runledger_audit::{Body, Event, Ledger, RunStarted};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,41 +20,39 @@
 //! # }
 //! ```
 
-mod id;
-mod time;
-mod json;
-mod digest;
-mod content;
-mod kind;
-mod run_status;
 pub mod body;
-mod event;
-mod codec;
-mod event_json;
-mod source_digest;
-mod names;
-mod key;
-mod rollup;
-mod filter;
-mod page_token;
-mod run_summary;
-mod query;
-mod error;
 mod checkpoint;
+mod codec;
+mod content;
+mod digest;
+mod error;
+mod event;
+mod event_json;
+mod filter;
+mod id;
 mod indexer;
+mod json;
+mod key;
+mod kind;
 mod ledger;
 mod maintenance;
+mod names;
+mod page_token;
+mod query;
+mod rollup;
+mod run_status;
+mod run_summary;
+mod source_digest;
+mod time;
 
 pub use body::{
-    Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged, ToolCall,
-    Unparsed, Usage, WorkspaceAction, WorkspaceEvent,
+    Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged,
+    ToolCall, Unparsed, Usage, WorkspaceAction, WorkspaceEvent,
 };
 pub use codec::{DecodeError, EncodeError, EventLeaf};
 pub use content::{Content, SourceLine, SourceRange};
 pub use digest::{Digest, ParseDigestError};
-pub use error::{
-    AppendError, CloseError, ErrorClass, IndexError, MaintenanceError, OpenError, QueryError,
-};
+pub use error::{AppendError, CloseError, ErrorClass, IndexError, MaintenanceError, OpenError, QueryError};
 pub use event::Event;
 pub use event_json::EventJsonError;
 pub use filter::{EventFilter, Order, PAGE_ITEMS_DEFAULT, RunFilter};
@@ -63,14 +61,14 @@ pub use json::{InvalidJson, Json};
 pub use key::MalformedKey;
 pub use kind::Kind;
 pub use ledger::{
-    IndexState, Ledger, LedgerOptions, LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt, SourceEntry,
-    StoredEvent, Submitted, Tail,
+    IndexState, Ledger, LedgerOptions, LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt,
+    SourceEntry, StoredEvent, Submitted, Tail,
 };
 pub use maintenance::{rebuild_index, recover, verify};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
 pub use page_token::{PageToken, PageTokenError};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
-pub use runledger_wal::{Damage, Durability, Leaf, LedgerId, RecoverReport, Seq, VerifyReport};
+pub use runledger_wal::{Damage, Durability, Leaf, LedgerId, RecoverReport, Repair, Seq, VerifyReport};
 pub use source_digest::SourceDigest;
 pub use time::{ParseTimestampError, Timestamp};

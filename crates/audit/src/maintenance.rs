@@ -21,23 +21,16 @@ pub fn verify(
     require_ledger(directory)?;
     let options = wal::VerifyOptions::new()
         .leaf_function(Arc::new(EventLeaf))
-        .progress(move |done, total| progress(Progress { done, total }));
+        .progress(move |bytes| progress(Progress { done: bytes.bytes_done, total: bytes.bytes_total }));
     Ok(wal::verify(&log_folder(directory), &options)?)
 }
 
 /// Repairs what may be repaired: a tail that was never acknowledged is cut and kept aside, what is derived is built
 /// again. Damage to acknowledged data is reported and left as it is. Takes the writer's lock.
-///
-/// `progress` counts bytes.
-pub fn recover(
-    directory: impl AsRef<Path>,
-    progress: impl Fn(Progress) + Send + Sync + 'static,
-) -> Result<RecoverReport, MaintenanceError> {
+pub fn recover(directory: impl AsRef<Path>) -> Result<RecoverReport, MaintenanceError> {
     let directory = directory.as_ref();
     require_ledger(directory)?;
-    let options = wal::RecoverOptions::new()
-        .leaf_function(Arc::new(EventLeaf))
-        .progress(move |done, total| progress(Progress { done, total }));
+    let options = wal::RecoverOptions::new().leaf_function(Arc::new(EventLeaf));
     Ok(wal::recover(&log_folder(directory), &options)?)
 }
 

@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn a_name_at_the_limit_passes_and_a_longer_one_is_named() {
-        let named = |bytes: usize| Event::new(Body::RunStarted(RunStarted::default())).with_run("r".repeat(bytes));
+        let named =
+            |bytes: usize| Event::new(Body::RunStarted(RunStarted::default())).with_run("r".repeat(bytes));
         assert_eq!(check(&named(NAME_BYTES_MAX)), Ok(()));
         let over = NameTooLong { field: "run", bytes: NAME_BYTES_MAX + 1 };
         assert_eq!(check(&named(NAME_BYTES_MAX + 1)), Err(over));

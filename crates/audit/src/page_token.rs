@@ -114,7 +114,10 @@ fn decode_body(body: &[u8; BODY_BYTES]) -> Result<PageToken, PageTokenError> {
         filter: number()?,
         order,
         seen: Seq::new(number()?),
-        last: Position { time: Timestamp::from_nanoseconds(number()?.cast_signed()), seq: Seq::new(number()?) },
+        last: Position {
+            time: Timestamp::from_nanoseconds(number()?.cast_signed()),
+            seq: Seq::new(number()?),
+        },
     })
 }
 

@@ -118,7 +118,10 @@ fn share_of(event: &Event) -> Totals {
     share
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cost beyond 9 trillion dollars is capped, NaN counts as 0")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cost beyond 9 trillion dollars is capped, NaN counts as 0"
+)]
 fn millionths(dollars: f64) -> i64 {
     (dollars * 1e6).round() as i64
 }
@@ -181,7 +184,8 @@ mod tests {
 
     #[test]
     fn parts_in_either_order_give_the_same_figures() {
-        let mut starts = [at(1, Body::RunStarted(RunStarted::default())), at(9, Body::RunStarted(RunStarted::default()))];
+        let mut starts =
+            [at(1, Body::RunStarted(RunStarted::default())), at(9, Body::RunStarted(RunStarted::default()))];
         let mut records = Vec::new();
         for late_part_first in [false, true] {
             let mut record = RunRecord::default();

@@ -36,7 +36,10 @@ impl SourceDigest {
     #[must_use]
     pub fn of_line(bytes: &[u8]) -> Self {
         let mut digest = [0; 16];
-        blake3::Hasher::new_derive_key("Runledger 2026 source line").update(bytes).finalize_xof().fill(&mut digest);
+        blake3::Hasher::new_derive_key("Runledger 2026 source line")
+            .update(bytes)
+            .finalize_xof()
+            .fill(&mut digest);
         Self(digest)
     }
 }

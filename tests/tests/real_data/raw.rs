@@ -22,14 +22,17 @@ impl Thread {
 
     /// Input, output, cache-read and cache-write tokens.
     pub(crate) fn tokens(&self) -> [u64; 4] {
-        self.answers.values().fold([0; 4], |sum, usage| std::array::from_fn(|index| sum[index] + usage[index]))
+        self.answers
+            .values()
+            .fold([0; 4], |sum, usage| std::array::from_fn(|index| sum[index] + usage[index]))
     }
 
     fn take(&mut self, message: &Value) {
         let usage = &message["usage"];
         let figure = |name: &str| usage[name].as_u64().unwrap_or(0);
         let tokens =
-            ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"].map(figure);
+            ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"]
+                .map(figure);
         self.answers.insert(message["id"].as_str().unwrap().to_owned(), tokens);
         for part in message["content"].as_array().into_iter().flatten() {
             if part["type"] == "tool_use" {

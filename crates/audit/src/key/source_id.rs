@@ -14,7 +14,8 @@ const SESSION_BYTES: usize = 8;
 pub(crate) fn key(session: Option<&str>, source_id: &str) -> Vec<u8> {
     let mut key = prefix(source_id);
     // A missing session is not the session named by the empty text.
-    let session = session.map_or([0; SESSION_BYTES], |session| hash("Runledger 2026 source session", session));
+    let session =
+        session.map_or([0; SESSION_BYTES], |session| hash("Runledger 2026 source session", session));
     key.extend_from_slice(&session);
     key
 }

@@ -115,9 +115,15 @@ mod tests {
         let call = ToolCall { tool_id: "Bash".into(), ..ToolCall::default() };
         let event = Event::new(Body::ToolCall(call)).with_run("r");
         let keys: Vec<_> = keys(&event, POSITION).collect();
-        for (dimension, value) in [(Dimension::Run, "r"), (Dimension::Kind, "tool_call"), (Dimension::Tool, "Bash")] {
+        for (dimension, value) in
+            [(Dimension::Run, "r"), (Dimension::Kind, "tool_call"), (Dimension::Tool, "Bash")]
+        {
             let prefix = StreamPrefix::dimension(dimension, value);
-            assert_eq!(keys.iter().filter(|key| prefix.position(key) == Ok(POSITION)).count(), 1, "{dimension:?}");
+            assert_eq!(
+                keys.iter().filter(|key| prefix.position(key) == Ok(POSITION)).count(),
+                1,
+                "{dimension:?}"
+            );
         }
         assert_eq!(keys.len(), 4);
     }

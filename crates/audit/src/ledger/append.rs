@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use runledger_wal::{Durability, Leaf, Seq, Ticket, Wal};
 
 use super::in_flight::{Entry, InFlight};
+use super::read::seq_of;
 use super::{Core, Ledger};
 use crate::{AppendError, CloseError, Event, EventId, WriterInstance, codec, names};
 
@@ -49,9 +50,16 @@ pub struct Submitted {
 enum Place {
     New(Ticket),
     /// Stored before, and durable.
-    Stored { seq: Seq, leaf: Leaf },
+    Stored {
+        seq: Seq,
+        leaf: Leaf,
+    },
     /// Handed to the log before, by this process, and perhaps not durable yet.
-    Pending { seq: Seq, leaf: Leaf, log: Wal },
+    Pending {
+        seq: Seq,
+        leaf: Leaf,
+        log: Wal,
+    },
 }
 
 impl Submitted {
@@ -123,7 +131,7 @@ impl Ledger {
         let event_id = event.event_id;
         names::check(&event)?;
         let payload = codec::encode(&event, salt())?;
-        let prepared = writer.log.prepare(&payload)?;
+        let prepared = writer.log.prepare(payload)?;
         let digest = codec::retry_digest(&event);
         // Held while the log gives out a number, so that two events of one id can't both be new.
         let mut in_flight = writer.in_flight.lock();
@@ -131,11 +139,12 @@ impl Ledger {
         if let Some(known) = in_flight.get(event_id) {
             return pending(&writer.log, event_id, known, digest);
         }
-        if let Some(place) = self.core.stored(event_id, digest)? {
+        let forgotten_end = in_flight.forgotten_end();
+        if let Some(place) = self.core.stored(event_id, digest, forgotten_end)? {
             return Ok(Submitted { event_id, place });
         }
         let leaf = prepared.leaf();
-        let ticket = writer.log.submit_prepared(prepared, durability)?;
+        let ticket = writer.log.submit_prepared(&prepared, durability)?;
         in_flight.insert(event_id, Entry { seq: ticket.seq(), leaf, digest });
         Ok(Submitted { event_id, place: Place::New(ticket) })
     }
@@ -157,9 +166,10 @@ fn pending(log: &Wal, event_id: EventId, known: Entry, digest: [u8; 16]) -> Resu
 }
 
 impl Core {
-    /// Where the event of this id is stored, if it is; a conflict if with other content.
-    fn stored(&self, event_id: EventId, digest: [u8; 16]) -> Result<Option<Place>, AppendError> {
-        let Some(seq) = self.seq_of(event_id)? else { return Ok(None) };
+    /// Where the event of this id is stored before `end`, if it is; a conflict if with other content.
+    fn stored(&self, event_id: EventId, digest: [u8; 16], end: Seq) -> Result<Option<Place>, AppendError> {
+        let found = self.ask_past(end, |view| seq_of(view, event_id))?;
+        let Some(seq) = found else { return Ok(None) };
         let Some(stored) = self.stored_event(seq)? else { return Ok(None) };
         if codec::retry_digest(&stored.event) == digest {
             Ok(Some(Place::Stored { seq, leaf: stored.leaf }))

@@ -22,6 +22,7 @@ pub(crate) struct Entry {
 pub(crate) struct InFlight {
     by_id: HashMap<EventId, Entry>,
     in_order: VecDeque<(Seq, EventId)>,
+    forgotten_end: Seq,
 }
 
 impl InFlight {
@@ -35,10 +36,19 @@ impl InFlight {
         self.in_order.push_back((entry.seq, id));
     }
 
+    /// Every event before this is for the index to answer for.
+    pub(crate) fn forgotten_end(&self) -> Seq {
+        self.forgotten_end
+    }
+
     /// Forgets what the index has.
     pub(crate) fn forget_before(&mut self, indexed_end: Seq) {
-        while let Some((_, id)) = self.in_order.pop_front_if(|(seq, _)| *seq < indexed_end) {
-            self.by_id.remove(&id);
+        self.forgotten_end = self.forgotten_end.max(indexed_end);
+        while let Some((seq, id)) = self.in_order.front()
+            && *seq < indexed_end
+        {
+            self.by_id.remove(id);
+            self.in_order.pop_front();
         }
     }
 }
@@ -55,6 +65,8 @@ mod tests {
         table.forget_before(Seq::new(4));
         assert_eq!(table.get(id), Some(entry));
         table.forget_before(Seq::new(5));
-        assert_eq!(table.get(id), None);
+        assert_eq!((table.get(id), table.forgotten_end()), (None, Seq::new(5)));
+        table.forget_before(Seq::new(0));
+        assert_eq!(table.forgotten_end(), Seq::new(5), "an index that is built again has to come back to it");
     }
 }

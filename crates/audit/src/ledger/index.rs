@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use runledger_ingest::{self as ingest, IngestError, Indexer, Ingestor, Resume};
+use runledger_ingest::{self as ingest, Indexer, IngestError, Ingestor, Resume};
 use runledger_store::{self as store, FirstBytes, Store, View};
 use runledger_wal::{Reader, Seq};
 
@@ -21,6 +21,9 @@ use crate::{IndexError, QueryError};
 /// How long a question waits for the index to reach what was acknowledged before it.
 const QUERY_WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// How long closing waits for the index to reach the log's end.
+const CLOSE_WAIT_MAX: Duration = Duration::from_secs(10);
+
 /// The index of an open ledger.
 pub(super) struct Index {
     store: Store,
@@ -30,7 +33,7 @@ pub(super) struct Index {
 /// How the index follows the log.
 enum Following {
     /// By a thread, for the writer.
-    Thread(Ingestor),
+    Thread { ingestor: Ingestor, log: Reader },
     /// At each question, into private memory or into a temporary index.
     AtEachQuestion {
         log: Reader,
@@ -58,12 +61,12 @@ impl Index {
         let indexer = || EventIndexer::new(log.ledger_id(), log.clone());
         let reason = unusable.or_else(|| misfit(&indexer(), &store, log));
         catch_up(log, &store, indexer(), progress)?;
-        let thread = Ingestor::start(log.clone(), store.clone(), indexer(), ingest::Options::new())
+        let ingestor = Ingestor::start(log.clone(), store.clone(), indexer(), ingest::Options::new())
             .map_err(|error| IndexError::Build(error.into()))?;
         // An empty log has nothing that an index could lack.
-        let rebuilt = reason.filter(|_| log.durable_end().is_ok_and(|end| end > Seq::new(0)));
-        let state = rebuilt.map_or(IndexState::Current, |reason| IndexState::Rebuilt { reason });
-        Ok((Self { store, following: Following::Thread(thread) }, state))
+        let lacking = reason.filter(|_| log.durable_end().is_ok_and(|end| end > Seq::new(0)));
+        let state = lacking.map_or(IndexState::Current, |reason| IndexState::Rebuilt { reason });
+        Ok((Self { store, following: Following::Thread { ingestor, log: log.clone() } }, state))
     }
 
     /// Opens the index for reading, or builds a temporary one where there is none that fits.
@@ -97,27 +100,31 @@ impl Index {
     /// A view that has every record before `end`, which is durable.
     pub(super) fn view_past(&self, end: Seq) -> Result<View, QueryError> {
         match &self.following {
-            Following::Thread(thread) => thread.wait_indexed(end, Some(Instant::now() + QUERY_WAIT_MAX))?,
+            Following::Thread { ingestor, .. } => {
+                Ok(ingestor.view(&self.store, end, Some(Instant::now() + QUERY_WAIT_MAX))?)
+            }
             Following::AtEachQuestion { log, indexed_end, .. } => {
                 let mut indexed_end = indexed_end.lock();
                 if *indexed_end < end {
                     let indexer = EventIndexer::new(log.ledger_id(), log.clone());
                     *indexed_end = catch_up(log, &self.store, indexer, None)?;
                 }
+                Ok(self.store.view())
             }
         }
-        Ok(self.store.view())
     }
 
-    /// A view as of now, however far the index is.
-    pub(super) fn view(&self) -> View {
-        self.store.view()
+    /// Takes note that a read found the index damaged. The writer's is built again; a reader's question fails.
+    pub(super) fn report(&self, damage: &store::ReadError) {
+        if let Following::Thread { ingestor, .. } = &self.following {
+            ingestor.report_damage(damage);
+        }
     }
 
     /// The first record that the index may not have.
     pub(super) fn indexed_end(&self) -> Seq {
         match &self.following {
-            Following::Thread(thread) => thread.indexed_end(),
+            Following::Thread { ingestor, .. } => ingestor.indexed_end(),
             Following::AtEachQuestion { indexed_end, .. } => *indexed_end.lock(),
         }
     }
@@ -127,12 +134,16 @@ impl Index {
         Size { tables: stats.tables as u64, bytes: stats.table_bytes }
     }
 
-    /// Stops following and writes the writer's index out.
+    /// Lets the writer's index come to the log's end, stops following and writes it out.
     pub(super) fn close(&self) -> Result<(), IndexError> {
         match &self.following {
-            Following::Thread(thread) => {
-                thread.stop();
-                Ok(self.store.flush()?)
+            Following::Thread { ingestor, log } => {
+                let end = log.durable_end()?;
+                let caught_up = ingestor.wait_indexed(end, Some(Instant::now() + CLOSE_WAIT_MAX));
+                ingestor.stop();
+                self.store.flush()?;
+                // What is missing is replayed at the next opening, but whoever closes in good order should know.
+                caught_up.map_err(|error| IndexError::Build(error.into()))
             }
             Following::AtEachQuestion { .. } => Ok(()),
         }
@@ -152,9 +163,8 @@ fn open_private(
     folder: &Path,
     progress: Option<&ProgressCallback>,
 ) -> Result<(Store, Seq), Unusable> {
-    let store = Store::open_read_only(folder, options()).map_err(|error| match error.is_rebuildable() {
-        true => Unusable::For(error.to_string()),
-        false => Unusable::Error(error.into()),
+    let store = Store::open_read_only(folder, options()).map_err(|error| {
+        if error.is_rebuildable() { Unusable::For(error.to_string()) } else { Unusable::Error(error.into()) }
     })?;
     let indexer = EventIndexer::new(log.ledger_id(), log.clone());
     if let Some(reason) = misfit(&indexer, &store, log) {

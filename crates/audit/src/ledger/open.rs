@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use runledger_store::View;
 use runledger_wal::{self as wal, Wal};
 
 use super::append::Writer;
@@ -10,7 +11,7 @@ use super::index::Index;
 use super::{Core, Ledger};
 use crate::body::RunStatusChanged;
 use crate::codec::EventLeaf;
-use crate::{Body, Event, OpenError, RunStatus, WriterInstance, key};
+use crate::{Body, Event, OpenError, RunStatus, key};
 
 /// The folder of the log within the ledger.
 const LOG_FOLDER: &str = "wal";
@@ -46,13 +47,20 @@ pub type ProgressCallback = Arc<dyn Fn(Progress) + Send + Sync>;
 pub struct LedgerOptions {
     create: bool,
     rebuild_index: bool,
+    leave_runs_open: bool,
     segment_bytes: Option<u64>,
     progress: Option<ProgressCallback>,
 }
 
 impl Default for LedgerOptions {
     fn default() -> Self {
-        Self { create: true, rebuild_index: false, segment_bytes: None, progress: None }
+        Self {
+            create: true,
+            rebuild_index: false,
+            leave_runs_open: false,
+            segment_bytes: None,
+            progress: None,
+        }
     }
 }
 
@@ -107,6 +115,14 @@ impl LedgerOptions {
         self
     }
 
+    /// Whether runs that an earlier writer left at work stay so, if it closed the ledger in good order. False by
+    /// default: its process is gone, and nobody will end them. For programs that write a little and leave, one after
+    /// the other, while the run goes on. Runs of a writer that died are marked as interrupted all the same.
+    pub fn leave_runs_open(mut self, leave: bool) -> Self {
+        self.leave_runs_open = leave;
+        self
+    }
+
     /// The length of the log's segments in bytes. 64 MiB by default.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = Some(bytes);
@@ -132,7 +148,8 @@ impl LedgerOptions {
         }
         let (log, found) = Wal::open(&directory.join(LOG_FOLDER), options)?;
         let place = directory.join(INDEX_FOLDER);
-        let (index, state) = Index::follow(&log, &place, self.rebuild_index, self.progress.as_ref())?;
+        let (index, state) =
+            Index::follow(&log.reader(), &place, self.rebuild_index, self.progress.as_ref())?;
         let mut report = report_of(&found);
         report.index = state;
         let mut core = Core {
@@ -142,7 +159,7 @@ impl LedgerOptions {
             directory: directory.to_owned(),
             report,
         };
-        if !found.created {
+        if !(found.created || found.clean && self.leave_runs_open) {
             core.report.interrupted_runs = core.live_runs()?;
         }
         let ledger = Ledger { core: Arc::new(core) };
@@ -160,7 +177,9 @@ impl LedgerOptions {
         let log = wal::Reader::open(&directory.join(LOG_FOLDER), options)?;
         let (index, state) = Index::private(&log, &directory.join(INDEX_FOLDER), self.progress.as_ref())?;
         let report = OpenReport { index: state, ..OpenReport::default() };
-        Ok(Ledger { core: Arc::new(Core { writer: None, index, log, directory: directory.to_owned(), report }) })
+        Ok(Ledger {
+            core: Arc::new(Core { writer: None, index, log, directory: directory.to_owned(), report }),
+        })
     }
 }
 
@@ -169,6 +188,7 @@ impl std::fmt::Debug for LedgerOptions {
         f.debug_struct("LedgerOptions")
             .field("create", &self.create)
             .field("rebuild_index", &self.rebuild_index)
+            .field("leave_runs_open", &self.leave_runs_open)
             .field("segment_bytes", &self.segment_bytes)
             .finish_non_exhaustive()
     }
@@ -215,16 +235,17 @@ impl Core {
     /// The runs that are at work by the index, though their writer can't be: we have its lock.
     fn live_runs(&self) -> Result<Vec<String>, OpenError> {
         let own = self.writer.as_ref().map(|writer| writer.instance);
-        let (view, _) = self.fresh_view()?;
-        let mut runs = Vec::new();
-        for entry in view.prefix(&key::live_run::prefix()) {
-            let (live_key, writer) = entry.map_err(crate::QueryError::from)?;
-            let writer: Option<WriterInstance> = key::live_run::decode_value(&writer);
-            if writer != own {
-                runs.push(key::live_run::decode(&live_key).map_err(crate::QueryError::from)?.to_owned());
+        let live_runs = |view: &View| {
+            let mut runs = Vec::new();
+            for entry in view.prefix(&key::live_run::prefix()) {
+                let (live_key, writer) = entry?;
+                if key::live_run::decode_value(&writer) != own {
+                    runs.push(key::live_run::decode(&live_key)?.to_owned());
+                }
             }
-        }
-        Ok(runs)
+            Ok(runs)
+        };
+        Ok(self.ask(|view, _| live_runs(view))?)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Reading events: one by its number or id, many by a filter.
 
+use runledger_store::View;
 use runledger_wal::{Leaf, Record, Seq};
 
 use super::{Core, Ledger};
 use crate::query::matching::Matching;
 use crate::{
-    Content, Event, EventFilter, EventId, Json, PageToken, QueryError, SourceDigest, Timestamp, codec, key,
+    Content, Event, EventFilter, EventId, IndexError, Json, PageToken, QueryError, SourceDigest, Timestamp,
+    codec, key,
 };
 
 /// An event and its place in the log.
@@ -24,7 +26,8 @@ pub struct StoredEvent {
 impl StoredEvent {
     pub(super) fn decode(record: &Record) -> Result<Self, QueryError> {
         let seq = record.seq();
-        let event = codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
+        let event =
+            codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
         let commit_time = Timestamp::from_nanoseconds(record.commit_time());
         Ok(Self { seq, leaf: record.leaf(), commit_time, event })
     }
@@ -56,7 +59,7 @@ impl Ledger {
 
     /// The event with this id, superseded or not.
     pub fn event(&self, id: EventId) -> Result<Option<StoredEvent>, QueryError> {
-        match self.core.seq_of_acknowledged(id)? {
+        match self.core.ask(|view, _| seq_of(view, id))? {
             Some(seq) => self.event_at(seq),
             None => Ok(None),
         }
@@ -66,59 +69,64 @@ impl Ledger {
     ///
     /// The answer holds every event that was acknowledged before the call.
     pub fn events(&self, filter: &EventFilter) -> Result<Page<StoredEvent>, QueryError> {
-        let mut matching = self.matching(filter)?;
-        let (mut items, mut last, mut more) = (Vec::new(), None, false);
-        while let Some(position) = matching.advance()? {
-            if items.len() == filter.limit {
-                more = true;
-                break;
+        let page = filter.page.map(|page| page.check(filter)).transpose()?;
+        self.core.ask(|view, end| {
+            let mut matching = Matching::new(view, filter, page, end);
+            let (mut items, mut last, mut more) = (Vec::new(), None, false);
+            while let Some(position) = matching.advance()? {
+                if items.len() == filter.limit {
+                    more = true;
+                    break;
+                }
+                items.push(self.event_at(position.seq)?.ok_or(QueryError::IndexAhead { seq: position.seq })?);
+                last = Some(position);
             }
-            items.push(self.event_at(position.seq)?.ok_or(QueryError::IndexAhead { seq: position.seq })?);
-            last = Some(position);
-        }
-        let next = last.filter(|_| more).map(|last| PageToken {
-            filter: filter.fingerprint(),
-            order: filter.order,
-            seen: matching.seen(),
-            last,
-        });
-        Ok(Page { items, next })
+            let next = last.filter(|_| more).map(|last| PageToken {
+                filter: filter.fingerprint(),
+                order: filter.order,
+                seen: matching.seen(),
+                last,
+            });
+            Ok(Page { items, next })
+        })
     }
 
     /// How many events match `filter`, whatever its limit and page. Reads no event.
     pub fn count(&self, filter: &EventFilter) -> Result<u64, QueryError> {
-        let mut matching = self.matching(&EventFilter { page: None, ..filter.clone() })?;
-        let mut count = 0;
-        while matching.advance()?.is_some() {
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    fn matching(&self, filter: &EventFilter) -> Result<Matching, QueryError> {
-        let page = filter.page.map(|page| page.check(filter)).transpose()?;
-        let (view, end) = self.core.fresh_view()?;
-        Ok(Matching::new(&view, filter, page, end))
+        self.core.ask(|view, end| {
+            let mut matching = Matching::new(view, filter, None, end);
+            let mut count = 0;
+            while matching.advance()?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        })
     }
 
     /// The newest event of `source_id` in a session.
-    pub fn find_source(&self, session: Option<&str>, source_id: &str) -> Result<Option<SourceEntry>, QueryError> {
-        let (view, _) = self.core.fresh_view()?;
-        let value = view.get(&key::source_id::key(session, source_id))?;
-        value.map(|value| source_entry(&value)).transpose()
+    pub fn find_source(
+        &self,
+        session: Option<&str>,
+        source_id: &str,
+    ) -> Result<Option<SourceEntry>, QueryError> {
+        self.core.ask(|view, _| {
+            let value = view.get(&key::source_id::key(session, source_id))?;
+            value.map(|value| source_entry(&value)).transpose()
+        })
     }
 
     /// The newest event of `source_id` in whichever session has it; the newest of all if several do.
     pub fn find_source_anywhere(&self, source_id: &str) -> Result<Option<SourceEntry>, QueryError> {
-        let (view, _) = self.core.fresh_view()?;
-        let mut newest: Option<SourceEntry> = None;
-        for entry in view.prefix(&key::source_id::prefix(source_id)) {
-            let found = source_entry(&entry?.1)?;
-            if newest.is_none_or(|newest| newest.seq < found.seq) {
-                newest = Some(found);
+        self.core.ask(|view, _| {
+            let mut newest: Option<SourceEntry> = None;
+            for entry in view.prefix(&key::source_id::prefix(source_id)) {
+                let found = source_entry(&entry?.1)?;
+                if newest.is_none_or(|newest| newest.seq < found.seq) {
+                    newest = Some(found);
+                }
             }
-        }
-        Ok(newest)
+            Ok(newest)
+        })
     }
 
     /// What `content` says: itself, or the bytes that it names in an imported line. Nothing if that line is not in
@@ -149,21 +157,34 @@ impl Core {
         self.log.read(seq)?.map(|record| StoredEvent::decode(&record)).transpose()
     }
 
-    /// A view that covers every record that is durable now, and how far it reaches at least.
-    pub(super) fn fresh_view(&self) -> Result<(runledger_store::View, Seq), QueryError> {
+    /// Answers a question from a view that has every record that is durable now; `answer` is told how many those are.
+    pub(super) fn ask<T>(
+        &self,
+        answer: impl Fn(&View, Seq) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
         let end = self.log.durable_end()?;
-        Ok((self.index.view_past(end)?, end))
+        self.ask_past(end, |view| answer(view, end))
     }
 
-    /// The number of the event of this id, if the index has it by now.
-    pub(super) fn seq_of(&self, id: EventId) -> Result<Option<Seq>, QueryError> {
-        let value = self.index.view().get(&key::event_id::key(id))?;
-        Ok(value.map(|value| key::event_id::decode_value(&value)).transpose()?)
+    /// Answers a question from a view that has every record before `end`. Where the writer's index turns out damaged,
+    /// it is built again and the question asked once more.
+    pub(super) fn ask_past<T>(
+        &self,
+        end: Seq,
+        answer: impl Fn(&View) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        match answer(&self.index.view_past(end)?) {
+            Err(QueryError::Index(IndexError::Read(damage))) if self.writer.is_some() => {
+                self.index.report(&damage);
+                answer(&self.index.view_past(end)?)
+            }
+            answered => answered,
+        }
     }
+}
 
-    /// The number of the event of this id, if it was acknowledged before the call.
-    fn seq_of_acknowledged(&self, id: EventId) -> Result<Option<Seq>, QueryError> {
-        self.fresh_view()?;
-        self.seq_of(id)
-    }
+/// The number of the event of this id, if it is in the index.
+pub(super) fn seq_of(view: &View, id: EventId) -> Result<Option<Seq>, QueryError> {
+    let value = view.get(&key::event_id::key(id))?;
+    Ok(value.map(|value| key::event_id::decode_value(&value)).transpose()?)
 }

@@ -8,51 +8,56 @@ use super::read::StoredEvent;
 use crate::key::run::{RunRecord, Totals};
 use crate::key::{self, prefix_end};
 use crate::{
-    Body, Content, Json, Order, QueryError, RunFilter, RunStatistics, RunStatus, RunSummary, Timestamp, rollup,
+    Body, Content, Json, Order, QueryError, RunFilter, RunStatistics, RunStatus, RunSummary, Timestamp,
+    rollup,
 };
 
 impl Ledger {
     /// The run of this id.
     pub fn run(&self, run_id: &str) -> Result<Option<RunSummary>, QueryError> {
-        let (view, _) = self.core.fresh_view()?;
-        record_of(&view, run_id)?.map(|record| self.summarize(run_id, &record)).transpose()
+        let record = self.core.ask(|view, _| record_of(view, run_id))?;
+        record.map(|record| self.summarize(run_id, &record)).transpose()
     }
 
     /// The runs that match `filter`, by their start.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, QueryError> {
-        let (view, _) = self.core.fresh_view()?;
-        let (mut passed, mut runs) = (0, Vec::new());
-        for key in starts(&view, filter) {
-            if runs.len() == filter.limit {
-                break;
+        let found = self.core.ask(|view, _| {
+            let (mut passed, mut found) = (0, Vec::new());
+            for key in starts(view, filter) {
+                if found.len() == filter.limit {
+                    break;
+                }
+                let Some(run) = matching_run(view, key, filter)? else { continue };
+                if passed < filter.offset {
+                    passed += 1;
+                } else {
+                    found.push(run);
+                }
             }
-            let Some((run_id, record)) = matching_run(&view, key, filter)? else { continue };
-            if passed < filter.offset {
-                passed += 1;
-            } else {
-                runs.push(self.summarize(&run_id, &record)?);
-            }
-        }
-        Ok(runs)
+            Ok(found)
+        })?;
+        found.iter().map(|(run_id, record)| self.summarize(run_id, record)).collect()
     }
 
     /// How many runs match `filter`, whatever its offset and limit.
     pub fn count_runs(&self, filter: &RunFilter) -> Result<u64, QueryError> {
-        let (view, _) = self.core.fresh_view()?;
-        let mut count = 0;
-        for key in starts(&view, filter) {
-            count += u64::from(matching_run(&view, key, filter)?.is_some());
-        }
-        Ok(count)
+        self.core.ask(|view, _| {
+            let mut count = 0;
+            for key in starts(view, filter) {
+                count += u64::from(matching_run(view, key, filter)?.is_some());
+            }
+            Ok(count)
+        })
     }
 
     /// The ids of the runs that this run started.
     pub fn children(&self, run_id: &str) -> Result<Vec<String>, QueryError> {
-        let (view, _) = self.core.fresh_view()?;
         let prefix = key::run_child::prefix(run_id);
-        view.prefix(&prefix)
-            .map(|entry| Ok(key::run_child::decode_child(&prefix, &entry?.0)?.to_owned()))
-            .collect()
+        self.core.ask(|view, _| {
+            view.prefix(&prefix)
+                .map(|entry| Ok(key::run_child::decode_child(&prefix, &entry?.0)?.to_owned()))
+                .collect()
+        })
     }
 
     fn summarize(&self, run_id: &str, record: &RunRecord) -> Result<RunSummary, QueryError> {
@@ -80,7 +85,11 @@ impl Ledger {
         Ok(summary)
     }
 
-    fn optional_content(&self, owner: &StoredEvent, content: Option<&Content>) -> Result<Option<Json>, QueryError> {
+    fn optional_content(
+        &self,
+        owner: &StoredEvent,
+        content: Option<&Content>,
+    ) -> Result<Option<Json>, QueryError> {
         match content {
             Some(content) => self.content(owner, content),
             None => Ok(None),

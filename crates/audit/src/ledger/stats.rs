@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use runledger_store::{KeyRange, View};
 use runledger_wal::Seq;
 
 use super::Ledger;
-use crate::key::{self, prefix_end};
-use crate::{EventFilter, Kind, QueryError};
+use crate::{EventFilter, Kind, QueryError, key};
 
 /// Sizes and counts of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct LedgerStats {
 impl Ledger {
     /// Sizes and counts. Walks the streams of all kinds: its cost grows with the ledger.
     pub fn stats(&self) -> Result<LedgerStats, QueryError> {
-        let (view, durable_end) = self.core.fresh_view()?;
+        let durable_end = self.durable_end()?;
         let mut events_by_kind = BTreeMap::new();
         for &kind in Kind::ALL {
             let count = self.count(&EventFilter { kinds: vec![kind], ..EventFilter::default() })?;
@@ -42,26 +42,15 @@ impl Ledger {
                 events_by_kind.insert(kind, count);
             }
         }
-        let mut anomalies = Vec::new();
-        for entry in view.prefix(&key::anomaly::prefix()) {
-            let (anomaly_key, reason) = entry?;
-            anomalies.push((key::anomaly::decode(&anomaly_key)?, String::from_utf8_lossy(&reason).into_owned()));
-        }
-        let mut runs = 0;
-        let run_keys = key::run::prefix();
-        let mut cursor = view.cursor(runledger_store::KeyRange::new(run_keys.clone()..prefix_end(&run_keys)));
-        cursor.seek_to_first()?;
-        while cursor.key().is_some() {
-            runs += 1;
-            cursor.move_next()?;
-        }
-        let (log_segments, log_bytes) = self.core.log.disk_usage()?;
+        let anomalies = self.core.ask(|view, _| anomalies(view))?;
+        let runs = self.core.ask(|view, _| count_keys(view, &key::run::prefix()))?;
+        let log = self.core.log.disk_usage()?;
         let index = self.core.index.size();
         Ok(LedgerStats {
             durable_end,
             indexed_end: self.core.index.indexed_end(),
-            log_segments,
-            log_bytes,
+            log_segments: log.segments,
+            log_bytes: log.bytes,
             index_tables: index.tables,
             index_bytes: index.bytes,
             runs,
@@ -69,4 +58,24 @@ impl Ledger {
             anomalies,
         })
     }
+}
+
+fn anomalies(view: &View) -> Result<Vec<(Seq, String)>, QueryError> {
+    view.prefix(&key::anomaly::prefix())
+        .map(|entry| {
+            let (anomaly_key, reason) = entry?;
+            Ok((key::anomaly::decode(&anomaly_key)?, String::from_utf8_lossy(&reason).into_owned()))
+        })
+        .collect()
+}
+
+fn count_keys(view: &View, prefix: &[u8]) -> Result<u64, QueryError> {
+    let mut cursor = view.cursor(KeyRange::prefix(prefix));
+    cursor.seek_to_first()?;
+    let mut count = 0;
+    while cursor.key().is_some() {
+        count += 1;
+        cursor.move_next()?;
+    }
+    Ok(count)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use runledger_wal::Seq;
+use runledger_wal::{DurableWait, Seq};
 
 use super::Ledger;
 use super::read::StoredEvent;
@@ -34,10 +34,14 @@ impl Tail {
         self.next
     }
 
-    /// Waits until there is another event, also one that another process appends. False if `deadline` passed first.
+    /// Waits until there is another event, also one that another process appends. False if `deadline` passed
+    /// first, or the log was closed.
     pub fn wait(&mut self, deadline: Option<Instant>) -> Result<bool, QueryError> {
         if self.next >= self.end {
-            self.end = self.ledger.core.log.wait_durable_past(self.next, deadline)?.max(self.next);
+            let waited = self.ledger.core.log.wait_durable_past(self.next, deadline)?;
+            if let DurableWait::Durable(end) = waited {
+                self.end = end;
+            }
         }
         Ok(self.next < self.end)
     }

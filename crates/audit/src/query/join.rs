@@ -53,13 +53,20 @@ pub(crate) fn precedes(a: Position, b: Position, order: Order) -> bool {
 pub(crate) struct Union<P> {
     streams: Vec<P>,
     order: Order,
-    /// Where each stream stands: `None` before its first seek, `Some(None)` at its end.
-    heads: Vec<Option<Option<Position>>>,
+    heads: Vec<Head>,
+}
+
+/// Where a stream of a union stands.
+#[derive(Clone, Copy)]
+enum Head {
+    BeforeFirstSeek,
+    At(Position),
+    Ended,
 }
 
 impl<P: Positions> Union<P> {
     pub(crate) fn new(streams: Vec<P>, order: Order) -> Self {
-        let heads = vec![None; streams.len()];
+        let heads = vec![Head::BeforeFirstSeek; streams.len()];
         Self { streams, order, heads }
     }
 }
@@ -71,14 +78,14 @@ impl<P: Positions> Positions for Union<P> {
         let mut nearest: Option<Position> = None;
         for (stream, head) in self.streams.iter_mut().zip(&mut self.heads) {
             let stands_before = match head {
-                None => true,
-                Some(None) => false,
-                Some(Some(position)) => precedes(*position, target, self.order),
+                Head::BeforeFirstSeek => true,
+                Head::At(position) => precedes(*position, target, self.order),
+                Head::Ended => false,
             };
             if stands_before {
-                *head = Some(stream.seek(target)?);
+                *head = stream.seek(target)?.map_or(Head::Ended, Head::At);
             }
-            if let Some(Some(position)) = *head
+            if let Head::At(position) = *head
                 && nearest.is_none_or(|nearest| precedes(position, nearest, self.order))
             {
                 nearest = Some(position);

@@ -23,8 +23,10 @@ impl Matching {
             .streams()
             .into_iter()
             .map(|prefixes| {
-                let streams =
-                    prefixes.into_iter().map(|prefix| StreamPositions::new(view, prefix, order, bounds)).collect();
+                let streams = prefixes
+                    .into_iter()
+                    .map(|prefix| StreamPositions::new(view, prefix, order, bounds))
+                    .collect();
                 Union::new(streams, order)
             })
             .collect();

@@ -8,7 +8,7 @@ mod queries;
 mod runs;
 mod superseding;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use runledger_audit::{Body, Custom, Event, Ledger, RunStarted, Timestamp};
 
@@ -26,12 +26,33 @@ impl Place {
         self.folder.path().join("ledger")
     }
 
+    /// Opens it as a program does that writes a little and leaves.
     fn open(&self) -> Ledger {
-        Ledger::open(self.path()).unwrap()
+        Ledger::options().leave_runs_open(true).open(self.path()).unwrap()
+    }
+
+    /// A copy of the ledger as it is now: what a kill of its writer would leave.
+    fn killed(&self) -> Self {
+        let copy = Self::new();
+        copy_folder(&self.path(), &copy.path());
+        copy
     }
 
     fn read(&self) -> Ledger {
         Ledger::open_read_only(self.path()).unwrap()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            std::fs::copy(&path, target).unwrap();
+        }
     }
 }
 

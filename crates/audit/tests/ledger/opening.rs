@@ -80,8 +80,8 @@ fn an_index_of_another_ledger_is_rebuilt() {
     }
     std::fs::remove_dir_all(place.path().join("index")).unwrap();
     std::fs::rename(other.path().join("index"), place.path().join("index")).unwrap();
-    for ledger in [place.read(), place.open()] {
-        assert_ne!(ledger.open_report().index, IndexState::Current);
+    for (ledger, who) in [(place.read(), "reader"), (place.open(), "writer")] {
+        assert_ne!(ledger.open_report().index, IndexState::Current, "{who}");
         assert!(ledger.run("b").unwrap().is_none());
         assert!(ledger.run("a").unwrap().is_some());
     }
@@ -94,11 +94,17 @@ fn a_reader_beside_the_writer_sees_what_was_acknowledged_before_it_asked() {
     ledger.append(custom("a").with_run("r")).unwrap();
     let reader = place.read();
     for count in 1..20 {
-        assert_eq!(reader.count(&EventFilter { run: Some("r".into()), ..EventFilter::default() }).unwrap(), count);
+        assert_eq!(
+            reader.count(&EventFilter { run: Some("r".into()), ..EventFilter::default() }).unwrap(),
+            count
+        );
         ledger.append(custom("a").with_run("r")).unwrap();
     }
     let mut tail = reader.tail(Seq::new(0));
-    assert_eq!(tail.by_ref().map(|stored| stored.unwrap().seq.get()).collect::<Vec<_>>(), Vec::from_iter(0..20));
+    assert_eq!(
+        tail.by_ref().map(|stored| stored.unwrap().seq.get()).collect::<Vec<_>>(),
+        Vec::from_iter(0..20)
+    );
     ledger.append(custom("b")).unwrap();
     assert!(tail.wait(None).unwrap());
     assert_eq!(tail.next().unwrap().unwrap().seq, Seq::new(20));
@@ -110,13 +116,20 @@ fn a_run_at_work_is_interrupted_once_its_writer_is_gone_and_not_while_it_lives()
     let ledger = place.open();
     ledger.append(started("alive")).unwrap();
     assert_eq!(place.read().run("alive").unwrap().unwrap().status, RunStatus::Running);
-    let imported = runledger_audit::Event { source_id: Some("line/1".into()), ..custom("line").with_run("imported") };
+    let imported =
+        runledger_audit::Event { source_id: Some("line/1".into()), ..custom("line").with_run("imported") };
     ledger.append(imported).unwrap();
+
+    let killed = place.killed();
+    let reopened = killed.open();
+    assert_eq!(reopened.open_report().interrupted_runs, ["alive"]);
+    assert_eq!(reopened.run("alive").unwrap().unwrap().status, RunStatus::Interrupted);
+    assert_eq!(reopened.run("imported").unwrap().unwrap().status, RunStatus::Completed);
+    drop(reopened);
+    assert!(killed.open().open_report().interrupted_runs.is_empty(), "only once");
+
+    // Left in good order: only who means to go on with the run leaves it open.
     drop(ledger);
-    let ledger = place.open();
-    assert_eq!(ledger.open_report().interrupted_runs, ["alive"]);
-    assert_eq!(ledger.run("alive").unwrap().unwrap().status, RunStatus::Interrupted);
-    assert_eq!(ledger.run("imported").unwrap().unwrap().status, RunStatus::Completed);
-    drop(ledger);
-    assert!(place.open().open_report().interrupted_runs.is_empty(), "only once");
+    assert!(place.open().open_report().interrupted_runs.is_empty());
+    assert_eq!(Ledger::open(place.path()).unwrap().open_report().interrupted_runs, ["alive"]);
 }

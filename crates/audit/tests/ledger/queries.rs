@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use runledger_audit::{
-    Body, Custom, Event, EventFilter, Kind, Ledger, Message, ModelCall, Order, PageTokenError, QueryError, Seq,
-    StoredEvent, Timestamp, ToolCall,
+    Body, Custom, Event, EventFilter, Kind, Ledger, Message, ModelCall, Order, PageTokenError, QueryError,
+    Seq, StoredEvent, Timestamp, ToolCall,
 };
 
 use super::{Place, at, custom};
@@ -27,8 +27,8 @@ fn body() -> impl Strategy<Value = Body> {
 
 fn event() -> impl Strategy<Value = Event> {
     let names = (name(), name(), name(), name(), name(), name(), name());
-    (body(), -3_i64..4, names).prop_map(|(body, time, (workspace, session, run, agent, actor, correlation, outcome))| {
-        Event {
+    (body(), -3_i64..4, names).prop_map(
+        |(body, time, (workspace, session, run, agent, actor, correlation, outcome))| Event {
             workspace_id: workspace,
             session_id: session,
             run_id: run,
@@ -37,39 +37,54 @@ fn event() -> impl Strategy<Value = Event> {
             correlation_id: correlation,
             outcome,
             ..at(time, Event::new(body))
-        }
-    })
+        },
+    )
 }
 
 fn filter() -> impl Strategy<Value = EventFilter> {
     let names = (name(), name(), name(), name(), name(), name(), name());
     let kinds = prop::collection::vec(
-        prop::sample::select(vec![Kind::Custom, Kind::Message, Kind::ToolCall, Kind::ModelCall, Kind::RunLog]),
+        prop::sample::select(vec![
+            Kind::Custom,
+            Kind::Message,
+            Kind::ToolCall,
+            Kind::ModelCall,
+            Kind::RunLog,
+        ]),
         0..3,
     );
     let time = || proptest::option::of((-3_i64..4).prop_map(Timestamp::from_nanoseconds));
     let rare = |strategy: BoxedStrategy<Option<String>>| prop_oneof![2 => Just(None), 1 => strategy].boxed();
-    (names, kinds, (rare(name().boxed()), rare(name().boxed())), time(), time(), any::<bool>(), 1_usize..4).prop_map(
-        |((workspace, session, run, agent, actor, correlation, outcome), kinds, (tool, model), from, to, back, limit)| {
-            EventFilter {
-                workspace: workspace.filter(|_| limit > 1),
-                session: session.filter(|_| limit > 2),
-                run,
-                agent: agent.filter(|_| limit == 1),
-                actor: actor.filter(|_| limit == 3),
+    (names, kinds, (rare(name().boxed()), rare(name().boxed())), time(), time(), any::<bool>(), 1_usize..4)
+        .prop_map(
+            |(
+                (workspace, session, run, agent, actor, correlation, outcome),
                 kinds,
-                tool,
-                model,
-                outcome: outcome.filter(|_| limit == 2),
-                correlation: correlation.filter(|_| limit == 1),
+                (tool, model),
                 from,
                 to,
-                order: if back { Order::Descending } else { Order::Ascending },
+                back,
                 limit,
-                ..EventFilter::default()
-            }
-        },
-    )
+            )| {
+                EventFilter {
+                    workspace: workspace.filter(|_| limit > 1),
+                    session: session.filter(|_| limit > 2),
+                    run,
+                    agent: agent.filter(|_| limit == 1),
+                    actor: actor.filter(|_| limit == 3),
+                    kinds,
+                    tool,
+                    model,
+                    outcome: outcome.filter(|_| limit == 2),
+                    correlation: correlation.filter(|_| limit == 1),
+                    from,
+                    to,
+                    order: if back { Order::Descending } else { Order::Ascending },
+                    limit,
+                    ..EventFilter::default()
+                }
+            },
+        )
 }
 
 /// What the filter means, without an index.

@@ -1,15 +1,16 @@
 //! Runs: figures, states, filters.
 
 use runledger_audit::{
-    Body, Event, ModelCall, Order, RunFilter, RunFinished, RunStarted, RunStatistics, RunStatus, Timestamp, ToolCall,
-    Usage,
+    Body, Event, ModelCall, Order, RunFilter, RunFinished, RunStarted, RunStatistics, RunStatus, Timestamp,
+    ToolCall, Usage,
 };
 
 use super::{Place, at, started};
 
 fn finished(run_id: &str, status: RunStatus, statistics: RunStatistics) -> Event {
     let (ended_at, output, error, extra) = (None, None, Some("no luck".to_owned()), Vec::new());
-    Event::new(Body::RunFinished(RunFinished { status, ended_at, output, error, statistics, extra })).with_run(run_id)
+    Event::new(Body::RunFinished(RunFinished { status, ended_at, output, error, statistics, extra }))
+        .with_run(run_id)
 }
 
 #[test]
@@ -25,8 +26,14 @@ fn figures_are_rolled_up_from_the_runs_own_events() {
     }
     ledger.append(at(2_500_000_000, Event::new(Body::ToolCall(ToolCall::default())).with_run("r"))).unwrap();
     let run = ledger.run("r").unwrap().unwrap();
-    assert_eq!((run.goal.as_str(), run.status, run.events, run.tool_calls), ("find it", RunStatus::Running, 4, 1));
-    assert_eq!((run.input_tokens, run.output_tokens, run.total_tokens, run.cache_read_tokens), (6, 10, 16, 14));
+    assert_eq!(
+        (run.goal.as_str(), run.status, run.events, run.tool_calls),
+        ("find it", RunStatus::Running, 4, 1)
+    );
+    assert_eq!(
+        (run.input_tokens, run.output_tokens, run.total_tokens, run.cache_read_tokens),
+        (6, 10, 16, 14)
+    );
     assert_eq!((run.cost_usd, run.runtime_seconds), (Some(0.5), 1.5));
 
     let given = RunStatistics { output_tokens: Some(100), ..RunStatistics::default() };
@@ -71,7 +78,8 @@ fn runs_are_listed_by_their_start_within_bounds_offset_and_limit() {
     assert_eq!(list(RunFilter { include_dry_runs: true, limit: 1, ..filter() }), ["dry"]);
     assert_eq!(list(RunFilter { statuses: vec![RunStatus::DryRun], ..filter() }), ["dry"]);
     let time = |nanoseconds| Some(Timestamp::from_nanoseconds(nanoseconds));
-    let bounds = RunFilter { started_from: time(2), started_to: time(5), order: Order::Ascending, ..filter() };
+    let bounds =
+        RunFilter { started_from: time(2), started_to: time(5), order: Order::Ascending, ..filter() };
     assert_eq!(list(bounds.clone()), ["run-2", "run-3", "run-4"]);
     assert_eq!(list(RunFilter { offset: 1, limit: 1, ..bounds }), ["run-3"]);
     assert_eq!(list(RunFilter { offset: 3, ..filter() }), ["run-2", "run-1"], "an offset without a limit");
