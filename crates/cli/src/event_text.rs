@@ -4,6 +4,7 @@
 
 use std::io::Write;
 
+use anstyle::Style;
 use runledger::{Body, Content, Json, Ledger, StoredEvent, Timestamp};
 use serde_json::Value;
 
@@ -26,25 +27,26 @@ pub(crate) fn second(time: Timestamp) -> String {
 /// Writes an event as one line: number, time, kind, run, who, what, and how it went.
 pub(crate) fn write_line(ledger: &Ledger, stored: &StoredEvent, output: &mut Output) -> anyhow::Result<()> {
     let event = &stored.event;
-    let run = one_line(event.run_id.as_deref().unwrap_or("-"), ID_CHARACTERS_MAX);
+    let run: String = event.run_id.as_deref().unwrap_or("-").chars().take(ID_CHARACTERS_MAX).collect();
     let who = event.actor.as_deref().or(event.agent_id.as_deref()).unwrap_or("-");
     let what = one_line(&what(ledger, stored)?, WHAT_CHARACTERS_MAX);
     let outcome = one_line(event.outcome.as_deref().unwrap_or_default(), NAME_CHARACTERS_MAX);
+    let outcome_style = match outcome.as_str() {
+        "" => Style::new(),
+        "success" | "ok" | "completed" | "approved" => GOOD,
+        _ => BAD,
+    };
     let line = format!(
         "{:>6}  {}  {:<12}  {:<8}  {:<11}  {:<60}  {}",
         output.paint(FAINT, stored.seq),
         output.paint(FAINT, second(event.timestamp)),
         output.paint(STRONG, event.kind()),
-        run,
+        one_line(&run, ID_CHARACTERS_MAX),
         one_line(who, NAME_CHARACTERS_MAX),
         what,
-        output.paint(if is_bad(&outcome) { BAD } else { GOOD }, outcome),
+        output.paint(outcome_style, outcome),
     );
     Ok(writeln!(output, "{}", line.trim_end())?)
-}
-
-fn is_bad(outcome: &str) -> bool {
-    !matches!(outcome, "success" | "ok" | "completed" | "approved")
 }
 
 /// What an event says, in a few words.
@@ -155,10 +157,20 @@ fn write_body(body: &str, output: &mut Output) -> anyhow::Result<()> {
 fn plain(value: &str) -> String {
     serde_json::from_str::<String>(value).unwrap_or_else(|_| match serde_json::from_str::<Value>(value) {
         Ok(Value::Array(parts)) if parts.iter().any(|part| part.get("type").is_some()) => {
-            parts.iter().map(spoken_part).collect::<Vec<_>>().join("\n")
+            parts.iter().map(whole_part).collect::<Vec<_>>().join("\n")
         }
         _ => value.to_owned(),
     })
+}
+
+/// A part of a message with all that it says: a text as it was said, anything else as JSON.
+fn whole_part(part: &Value) -> String {
+    match part.get("type").and_then(Value::as_str) {
+        Some("text" | "thinking") => spoken_part(part),
+        Some("tool_use") => format!("{} {}", spoken_part(part), part.get("input").unwrap_or(&Value::Null)),
+        Some("tool_result") if part.get("content").is_some() => spoken_part(part),
+        _ => part.to_string(),
+    }
 }
 
 /// Writes `name  text`; the further lines of a text stand under its first one.

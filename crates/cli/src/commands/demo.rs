@@ -47,7 +47,7 @@ pub(super) fn run(chosen: Option<PathBuf>, context: &mut Context) -> Result<Exit
     let output = &mut context.output;
     let imported = import_session(&directory, output)?;
     let aftermath = crash::kill_a_writer(&directory)?;
-    let ledger = opening::for_writing(&directory).context("cannot open the ledger after the crash")?;
+    let ledger = Ledger::open(&directory).context("cannot open the ledger after the crash")?;
     let found = aftermath.check(&ledger)?;
     tell_of_the_crash(&aftermath, found, &ledger, output)?;
     if !output.is_json() {
@@ -77,7 +77,7 @@ pub(super) fn run(chosen: Option<PathBuf>, context: &mut Context) -> Result<Exit
 fn fresh_directory(chosen: Option<PathBuf>) -> Result<PathBuf> {
     let Some(directory) = chosen else {
         let folder = tempfile::Builder::new().prefix("runledger-demo-").tempdir();
-        return Ok(folder.context("cannot make a temporary folder")?.keep().join("ledger"));
+        return Ok(folder.context("cannot make a temporary folder")?.keep());
     };
     let is_fresh = match std::fs::read_dir(&directory) {
         Ok(mut entries) => entries.next().is_none(),
@@ -129,6 +129,7 @@ fn say_what_to_try(directory: &Path, records: u64, output: &mut Output) -> Resul
     heading("Every byte was checked again", output)?;
     writeln!(output, "{records} records, none damaged")?;
     heading("Try", output)?;
+    let program = std::env::args().next().unwrap_or_else(|| "runledger".to_owned());
     let directory = directory.display();
     writeln!(output, "export RUNLEDGER_DIR={directory}")?;
     for command in [
@@ -139,7 +140,7 @@ fn say_what_to_try(directory: &Path, records: u64, output: &mut Output) -> Resul
         format!("transcript {SESSION_RUN}"),
         "verify".to_owned(),
     ] {
-        writeln!(output, "runledger {command}")?;
+        writeln!(output, "{program} {command}")?;
     }
     Ok(writeln!(output, "rm -r {directory}    # when done")?)
 }

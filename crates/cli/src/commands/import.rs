@@ -54,7 +54,8 @@ fn show(bar: &ProgressBar, progress: &Progress<'_>) {
         Progress::File { path, index, count, bytes, .. } => {
             bar.reset();
             bar.set_length(*bytes);
-            bar.set_message(format!("{} ({} of {count})", path.display(), index + 1));
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            bar.set_message(format!("{} ({} of {count})", name.to_string_lossy(), index + 1));
         }
         Progress::Read { bytes } => bar.set_position(*bytes),
         Progress::Skipped { path, reason } => {

@@ -119,7 +119,7 @@ fn for_people_there_is_one_aligned_line_per_event() {
     let line = text.strip_suffix('\n').unwrap();
     assert!(!line.contains('\n'));
     for word in
-        ["2026-03-14T02:41:", "tool_call", "5f1c2f6", "Bash: cargo test --package billing retry", "failure"]
+        ["2026-03-14T02:41:", "tool_call", "5f1c2f64", "Bash: cargo test --package billing retry", "failure"]
     {
         assert!(line.contains(word), "{word:?} in {line}");
     }
