@@ -144,7 +144,7 @@ proptest! {
         let place = Place::new();
         let mut ledger = place.open();
         for (number, event) in events.iter().enumerate() {
-            ledger.submit(event.clone(), runledger_audit::Durability::Buffered).unwrap();
+            let _ = ledger.submit(event.clone(), runledger_audit::Durability::Buffered).unwrap();
             if number == reopened_after.index(events.len()) {
                 ledger.sync().unwrap();
                 drop(ledger);

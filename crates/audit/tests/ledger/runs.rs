@@ -41,7 +41,8 @@ fn figures_are_rolled_up_from_the_runs_own_events() {
     let run = ledger.run("r").unwrap().unwrap();
     assert_eq!((run.status, run.error.as_deref()), (RunStatus::Failed, Some("no luck")));
     assert_eq!((run.input_tokens, run.output_tokens, run.total_tokens), (6, 100, 106));
-    assert_eq!(run.runtime_seconds, 4.0);
+    assert_eq!(run.ended_at, Some(Timestamp::from_nanoseconds(5_000_000_000)));
+    assert!((run.runtime_seconds - 4.0).abs() < 1e-9);
     assert!(run.to_json().contains(r#""outputTokens":100,"#));
 }
 
