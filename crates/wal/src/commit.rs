@@ -12,3 +12,6 @@ pub(crate) mod leader;
 pub(crate) mod outcome;
 pub(crate) mod queue;
 pub(crate) mod ticket;
+
+#[cfg(test)]
+mod tests;

@@ -10,3 +10,6 @@
 pub(crate) mod apply;
 pub(crate) mod examine;
 pub(crate) mod table;
+
+#[cfg(test)]
+mod tests;

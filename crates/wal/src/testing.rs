@@ -6,6 +6,8 @@ use tempfile::TempDir;
 
 use crate::{Durability, OpenReport, Options, Reader, Seq, Wal};
 
+pub(crate) mod faulty;
+
 /// A directory for a log.
 pub(crate) fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();

@@ -127,10 +127,13 @@ impl CommitIndex {
         let from = self.end.seq;
         let end = self.next_segment.unwrap_or(durable_end);
         let frame = find_frame(&mut window, &segment.header, self.end.offset + 1)?;
-        let fits = |found: &PlacedFrame| found.frame.first_seq > from && found.frame.end_seq() <= end;
+        let fits = |found: &PlacedFrame| found.frame.first_seq >= from && found.frame.end_seq() <= end;
         let next = frame.filter(fits);
         let to = next.map_or(end, |commit| commit.frame.first_seq);
-        self.entries.push(Entry::Damaged(segment.damage(from..to, offset, problem)));
+        // Damaged padding in front of a sound frame keeps nobody from reading on.
+        if from < to {
+            self.entries.push(Entry::Damaged(segment.damage(from..to, offset, problem)));
+        }
         self.end = Place { seq: to, ..self.end };
         if let Some(commit) = next {
             self.entries.push(Entry::Commit(commit));

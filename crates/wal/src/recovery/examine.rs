@@ -193,7 +193,9 @@ fn judge(
     }
     let (offset, problem) =
         problem.unwrap_or((end.offset, Problem::NotZero { part: "segment", field: "the unwritten rest" }));
-    let frame = find_frame(&mut window, &header, end.offset)?.map(|found| found.frame);
+    // The frame of the bad commit itself may well be sound.
+    let behind_own_frame = header.commit_start(end.offset) + 1;
+    let frame = find_frame(&mut window, &header, behind_own_frame)?.map(|found| found.frame);
     let (behind, seq_to) = match frame {
         Some(frame) if frame.durable_before > end.seq => (Behind::Contradiction, frame.durable_before),
         Some(_) => (Behind::FrameBehindJunk, end.seq),

@@ -136,7 +136,7 @@ impl Check<'_> {
                 }
                 FrameFound::Bad { offset, problem } => {
                     let behind = self.skip(&mut window, place, extent, (offset, problem))?;
-                    if behind.seq == place.seq {
+                    if behind == place {
                         break;
                     }
                     behind
@@ -182,7 +182,8 @@ impl Check<'_> {
         (offset, problem): (u64, Problem),
     ) -> Result<Place, StorageError> {
         let fits = |commit: &PlacedFrame| {
-            commit.frame.first_seq > place.seq && extent.end().is_none_or(|end| commit.frame.end_seq() <= end)
+            commit.frame.first_seq >= place.seq
+                && extent.end().is_none_or(|end| commit.frame.end_seq() <= end)
         };
         let next = find_frame(window, &self.segment.header, place.offset + 1)?.filter(fits);
         let behind = match (next, extent.end()) {
@@ -191,7 +192,10 @@ impl Check<'_> {
             // Nothing says that anything is missing: it may be a footer, or never have been acknowledged.
             (None, None) => return Ok(place),
         };
-        self.damaged.push(self.segment.damage(place.seq..behind.seq, offset, problem));
+        // Damaged padding in front of a sound frame touches no record; it is reported with those of the commit.
+        let seq_to =
+            next.filter(|_| behind.seq == place.seq).map_or(behind.seq, |commit| commit.frame.end_seq());
+        self.damaged.push(self.segment.damage(place.seq..seq_to, offset, problem));
         Ok(behind)
     }
 }

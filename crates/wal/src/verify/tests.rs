@@ -119,6 +119,24 @@ fn a_flipped_record_is_named_by_its_number_and_the_others_can_still_be_read() {
 }
 
 #[test]
+fn damaged_padding_is_reported_and_keeps_nobody_from_reading() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, crate::testing::small().commit_alignment_bytes(512)).unwrap();
+    (0..10).for_each(|number| append(&wal, number));
+    kill(wal);
+    let segment = path.join(segment_name(Seq::ZERO));
+    let mut bytes = std::fs::read(&segment).unwrap();
+    // The first commit of 112 bytes ends far before the second one starts.
+    bytes[4096 + 400] = 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let found = report(&path);
+    assert_eq!((found.damaged.len(), found.records), (1, 10), "{found:?}");
+    assert_eq!((found.damaged[0].seq_from, found.damaged[0].seq_to), (Seq::new(1), Seq::new(2)));
+    let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
+    assert_eq!(crate::testing::payloads(&reader), (0..10).map(payload).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_cut_at_any_length_is_damage_unless_only_unwritten_space_is_lost() {
     let (_directory, path) = place();
     let (wal, records) = three_segments(&path, 8);
