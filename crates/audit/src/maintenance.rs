@@ -41,7 +41,8 @@ pub fn rebuild_index(
     directory: impl AsRef<Path>,
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<u64, MaintenanceError> {
-    let ledger = Ledger::options().create(false).rebuild_index(true).progress(progress).open(directory)?;
+    let options = Ledger::options().create(false).leave_runs_open(true).rebuild_index(true);
+    let ledger = options.progress(progress).open(directory)?;
     let records = ledger.durable_end().map_err(crate::OpenError::from)?.get();
     ledger.close()?;
     Ok(records)

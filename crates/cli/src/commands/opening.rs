@@ -14,9 +14,10 @@ pub(super) fn for_reading(directory: &Path) -> Result<Ledger> {
     Ok(ledger)
 }
 
-/// Opens the ledger as its one writer; makes one where there is nothing.
+/// Opens the ledger as its one writer; makes one where there is nothing. A run may go on over several calls of the
+/// program, so it is interrupted only if one of them was killed.
 pub(super) fn for_writing(directory: &Path) -> Result<Ledger> {
-    let ledger = with_progress(Ledger::options()).open(directory)?;
+    let ledger = with_progress(Ledger::options().leave_runs_open(true)).open(directory)?;
     say(ledger.open_report());
     Ok(ledger)
 }
