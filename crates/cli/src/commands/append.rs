@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use runledger::{AppendError, Durability, ErrorClass};
 use serde::Serialize;
 
-use self::submitting::{Outcome, Permit};
+use self::submitting::{Intake, Outcome, Permit, Submitter};
 use super::{Context, opening};
 use crate::arguments::{AppendArguments, DurabilityArgument};
 use crate::exit::{Exit, sentence};
@@ -35,18 +35,20 @@ pub(super) fn run(arguments: &AppendArguments, context: &mut Context) -> Result<
         released.send(Permit).context("the channel of permits is open")?;
     }
     let (outcomes, arriving) = mpsc::channel();
-    let submitter = submitting::Submitter {
-        ledger: ledger.clone(),
-        durability: durability(arguments.durability),
-        permits,
-        outcomes,
-    };
+    let intake = Intake::into(ledger.clone());
+    let durability = durability(arguments.durability);
+    let submitter = Submitter { intake: intake.clone(), durability, permits, outcomes };
     std::thread::Builder::new()
         .name("append-input".to_owned())
         .spawn(move || submitter.run(std::io::stdin().lock()))
         .context("cannot start the thread that reads standard input")?;
 
-    let ended = acknowledge(&arriving, &released, &mut context.output);
+    let output = &mut context.output;
+    let mut ended = acknowledge(&arriving, &released, output);
+    intake.shut();
+    if ended.is_err() {
+        ended = acknowledge_rest(&arriving, output).and(ended);
+    }
     // What was acknowledged as merely written or buffered is still made durable; an error above comes first.
     let closed = ledger.close();
     let exit = ended?;
@@ -62,7 +64,7 @@ fn durability(argument: DurabilityArgument) -> Durability {
     }
 }
 
-/// Waits for what arrives, in order, and prints it. Ends with the input, or with the first failure of storage.
+/// Waits for what arrives, in order, and prints it. Ends with the input, or with the first failure.
 fn acknowledge(
     arriving: &mpsc::Receiver<Outcome>,
     released: &mpsc::Sender<Permit>,
@@ -70,50 +72,49 @@ fn acknowledge(
 ) -> Result<Exit> {
     let mut exit = Exit::Fine;
     while let Ok(outcome) = arriving.recv() {
-        match outcome {
-            Outcome::Submitted { line, submitted, permit } => match submitted.wait() {
-                Ok(receipt) => {
-                    writeln!(output, "{{\"seq\":{},\"eventId\":\"{}\"}}", receipt.seq, receipt.event_id)?;
-                    output.flush()?;
-                    // The other end goes away when the input has ended: then nobody needs a permit.
-                    let _ = released.send(permit);
-                }
-                Err(error) => {
-                    report(line, &failure(&error));
-                    report_rest(arriving);
-                    return Err(error).with_context(|| format!("storing stopped at line {line}"));
-                }
-            },
-            Outcome::Refused { line, error } => {
-                report(line, &error);
-                exit = Exit::Refused;
-            }
-            Outcome::Failed { line, error } => {
-                report(line, &failure(&error));
-                report_rest(arriving);
-                return Err(error).with_context(|| format!("storing stopped at line {line}"));
-            }
-            Outcome::Unreadable(error) => return Err(error).context("cannot read standard input"),
+        match conclude(outcome, output)? {
+            // The other end goes away when the input has ended: then nobody needs a permit.
+            Some(permit) => _ = released.send(permit),
+            None => exit = Exit::Refused,
         }
     }
     Ok(exit)
 }
 
-/// Says of the other lines that were in flight when storage failed what became of each: some may be there after the
-/// next opening, nobody knows.
-fn report_rest(arriving: &mpsc::Receiver<Outcome>) {
+/// Says of the lines that were in flight when storage failed what became of each. Some may be stored, and some may
+/// turn out to be at the next opening.
+fn acknowledge_rest(arriving: &mpsc::Receiver<Outcome>, output: &mut Output) -> Result<()> {
     while let Ok(outcome) = arriving.try_recv() {
-        match outcome {
-            Outcome::Submitted { line, submitted, permit: Permit } => {
-                if let Err(error) = submitted.wait() {
-                    report(line, &failure(&error));
-                }
-            }
-            Outcome::Refused { line, error } => report(line, &error),
-            Outcome::Failed { line, error } => report(line, &failure(&error)),
-            Outcome::Unreadable(_) => {}
+        match conclude(outcome, output) {
+            Err(error) if error.is::<std::io::Error>() => return Err(error),
+            // Each failed line has been named; the first one's error is the command's.
+            _ => {}
         }
     }
+    Ok(())
+}
+
+/// Waits for what became of a line and prints it: its number, and the permit is free again; or, on standard error, why
+/// it has none.
+fn conclude(outcome: Outcome, output: &mut Output) -> Result<Option<Permit>> {
+    let (line, error) = match outcome {
+        Outcome::Submitted { line, submitted, permit } => match submitted.wait() {
+            Ok(receipt) => {
+                writeln!(output, "{{\"seq\":{},\"eventId\":\"{}\"}}", receipt.seq, receipt.event_id)?;
+                output.flush()?;
+                return Ok(Some(permit));
+            }
+            Err(error) => (line, error),
+        },
+        Outcome::Refused { line, error } => {
+            report(line, error);
+            return Ok(None);
+        }
+        Outcome::Failed { line, error } => (line, error),
+        Outcome::Unreadable(error) => return Err(error).context("cannot read standard input"),
+    };
+    report(line, failure(&error));
+    Err(error).with_context(|| format!("storing stopped at line {line}"))
 }
 
 /// What a failure of storage means for its line.
@@ -122,8 +123,8 @@ fn failure(error: &AppendError) -> String {
     format!("{meaning}: {}", sentence(error))
 }
 
-fn report(line: u64, error: &str) {
-    let error = LineError { line, error: error.to_owned() };
+fn report(line: u64, error: String) {
+    let error = LineError { line, error };
     remark(serde_json::to_string(&error).unwrap_or(error.error));
 }
 

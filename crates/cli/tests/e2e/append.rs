@@ -1,5 +1,8 @@
 //! `append`: acknowledgements in order, bad lines reported and passed over, and nothing waits for the next line.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
 use serde_json::Value;
 
 use crate::program::{LiveWriter, Sandbox, note, notes, seqs};
@@ -111,4 +114,62 @@ fn what_tail_prints_is_taken_back_unchanged() {
     let copy = Sandbox::new();
     copy.run_with_input(["append", "--in-flight", "32"], printed.stdout.clone()).expect(0);
     assert_eq!(copy.run(["tail"]).expect(0).text(), printed.text());
+}
+
+/// `append` that fails to write after some thousand long notes, as it would on a full disk.
+fn writer_without_space(sandbox: &Sandbox) -> Child {
+    // No file may grow beyond this many blocks.
+    let script = "trap '' XFSZ; ulimit -f 3000; exec \"$0\" append --in-flight 8";
+    Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_runledger")])
+        .env("RUNLEDGER_DIR", sandbox.ledger())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn long_note() -> String {
+    format!("{{\"kind\":\"custom\",\"body\":{{\"type\":\"t\",\"data\":\"{}\"}}}}\n", "x".repeat(1_000))
+}
+
+#[test]
+fn storage_that_fails_ends_with_5_and_what_was_printed_is_stored() {
+    let sandbox = Sandbox::new();
+    let mut child = writer_without_space(&sandbox);
+    let mut input = child.stdin.take().unwrap();
+    let feeder = std::thread::spawn(move || while input.write_all(long_note().as_bytes()).is_ok() {});
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(!line_errors(&stderr).is_empty(), "each line in flight is named: {stderr}");
+    assert!(stderr.lines().last().unwrap().starts_with("error: storing stopped at line"), "{stderr}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let stored = sandbox.run(["tail"]).expect(0).lines();
+    assert!(stored.len() >= printed.lines().count() && !stored.is_empty());
+    for (printed, stored) in printed.lines().zip(&stored) {
+        let printed: Value = serde_json::from_str(printed).unwrap();
+        assert_eq!((&printed["seq"], &printed["eventId"]), (&stored["seq"], &stored["eventId"]));
+    }
+    sandbox.run_with_input(["append"], note(1)).expect(0);
+    sandbox.run(["verify"]).expect(0);
+}
+
+#[test]
+fn storage_that_fails_ends_the_program_though_its_input_stays_open_and_quiet() {
+    let sandbox = Sandbox::new();
+    let mut child = writer_without_space(&sandbox);
+    let mut input = child.stdin.take().unwrap();
+    let mut acknowledgements = BufReader::new(child.stdout.take().unwrap()).lines();
+    loop {
+        input.write_all(long_note().as_bytes()).unwrap();
+        // Nothing further is written until this line has its answer, and no answer ends it.
+        if acknowledgements.next().is_none() {
+            break;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    drop(input);
 }
