@@ -175,7 +175,7 @@ fn a_last_segment_without_a_sound_commit_is_set_aside_and_its_name_used_again() 
     let (_directory, path) = place();
     let (wal, _) = open_in(&path);
     let (mut number, mut earlier) = (0, mark(&path));
-    while wal.counters().sealed == 0 {
+    while mark(&path).segment == Seq::ZERO {
         earlier = mark(&path);
         append(&wal, number);
         number += 1;
@@ -359,6 +359,10 @@ impl Model {
         let mark = mark(&self.path);
         let file = self.path.join(segment_name(mark.segment));
         let Ok(mut contents) = std::fs::read(&file) else { return };
+        if contents.ends_with(b"RLSEALED") {
+            // Behind the watermark lies a footer, and a garbled one is damage.
+            return;
+        }
         let from = (usize::try_from(mark.offset).unwrap() + at).min(contents.len());
         let to = (from + bytes).min(contents.len());
         contents[from..to].iter_mut().for_each(|byte| *byte = byte.wrapping_mul(31).wrapping_add(7));
