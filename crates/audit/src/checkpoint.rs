@@ -6,7 +6,7 @@
 //! Format: FORMAT.md#index-checkpoint
 
 use runledger_ingest::Resume;
-use runledger_wal::{Leaf, LedgerId, Reader, Seq};
+use runledger_wal::{Leaf, LedgerId, ReadError, Reader, Seq};
 
 use crate::key::KEY_SCHEMA_VERSION;
 
@@ -69,6 +69,8 @@ impl Checkpoint {
             Ok(None) => {
                 Resume::Rebuild(format!("the log ends before Seq {}, which the index covers", self.seq))
             }
+            // The index was built when the record was whole; it finds what else is whole.
+            Err(ReadError::Damaged(_)) => Resume::From(self.seq.next()),
             // Says nothing about the index: it is not thrown away for it.
             Err(error) => Resume::Unknown(format!("the log can't be read at Seq {}: {error}", self.seq)),
         }

@@ -19,7 +19,9 @@ use crate::options::ReaderOptions;
 use crate::reader::cache::SegmentCache;
 use crate::reader::open_segment::Found;
 use crate::record::Record;
+use crate::recovery::examine::newer;
 use crate::segment::name::{WATERMARK_NAME, segment_name};
+use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::LogFile;
 use crate::storage::{OpenMode, Storage};
@@ -94,6 +96,11 @@ impl Reader {
             return Err(OpenError::NotALedger { path: directory.to_owned() });
         }
         let (mark, _) = read_watermark(&*storage, directory)?;
+        // The newest segment has the newest version. What else may be wrong with it, reading it says.
+        match Segment::open(&*storage, directory, mark.ledger_id, mark.segment, OpenMode::Read) {
+            Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found)),
+            Ok(_) | Err(_) => {}
+        }
         let file = LogFile::open(&*storage, directory.join(WATERMARK_NAME), OpenMode::Read)?;
         let source = Source::File { file, seen: AtomicU64::new(mark.seq.get()) };
         Ok(Reader::new(storage, directory.to_owned(), mark.ledger_id, source))

@@ -130,3 +130,32 @@ fn a_run_at_work_is_interrupted_once_its_writer_is_gone_and_not_while_it_lives()
     assert!(place.open().open_report().interrupted_runs.is_empty());
     assert_eq!(Ledger::open(place.path()).unwrap().open_report().interrupted_runs, ["alive"]);
 }
+
+#[test]
+fn a_damaged_record_is_named_and_the_others_are_still_answered() {
+    let place = Place::new();
+    let ledger = place.open();
+    for run in ["whole", "whole", "damaged"] {
+        ledger.append(custom("a").with_run(run)).unwrap();
+    }
+    ledger.close().unwrap();
+    let segment = place.path().join("wal/00000000000000000000.wal");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let last = bytes.windows(7).rposition(|window| window == b"damaged").unwrap();
+    bytes[last] ^= 1;
+    std::fs::write(segment, bytes).unwrap();
+    let reader = place.read();
+    assert_eq!(reader.open_report().index, IndexState::Current);
+    let of_run = |run: &str| reader.events(&EventFilter { run: Some(run.into()), ..EventFilter::default() });
+    assert_eq!(of_run("whole").unwrap().items.len(), 2);
+    let error = of_run("damaged").unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Damage);
+    let report = runledger_audit::verify(place.path(), |_| ()).unwrap();
+    assert_eq!(
+        (report.damaged.len(), report.damaged[0].seq_from, report.damaged[0].seq_to),
+        (1, Seq::new(2), Seq::new(3))
+    );
+    // Damage behind does not keep the log from growing; what it touches stays named.
+    assert_eq!(place.open().append(custom("b")).unwrap().seq, Seq::new(3));
+    assert_eq!(of_run("damaged").unwrap_err().class(), ErrorClass::Damage);
+}
