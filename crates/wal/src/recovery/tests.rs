@@ -185,7 +185,7 @@ fn a_last_segment_without_a_sound_commit_is_set_aside_and_its_name_used_again() 
     let count = last.get() + 1;
     kill(wal);
     set_mark(&path, &Watermark { segment: Seq::ZERO, offset: sealed_end(&path), seq: last, ..earlier });
-    for damage_at in [5000, 100] {
+    for damage_at in [4200, 100] {
         let files = contents(&path);
         edit(&path, last, |bytes| {
             bytes.truncate(8192);

@@ -90,6 +90,11 @@ impl FooterBuilder {
     }
 }
 
+/// Whether bytes bear one of the two marks that a footer and its trailer bear, at its place.
+pub(crate) fn is_marked_as_footer(bytes: &[u8]) -> bool {
+    bytes.starts_with(&FOOTER_MAGIC) || bytes.ends_with(&TRAILER_MAGIC)
+}
+
 /// The last bytes of a sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trailer {

@@ -6,7 +6,7 @@ use crate::damage::{Damage, Problem};
 use crate::fields::{in_memory, on_disk};
 use crate::leaf::LeafFunction;
 use crate::segment::Segment;
-use crate::segment::footer::{CommitEntry, FooterBuilder};
+use crate::segment::footer::{CommitEntry, FooterBuilder, is_marked_as_footer};
 use crate::segment::header::HEADER_END;
 use crate::segment::scan::{
     FrameFound, Place, PlacedFrame, Visitor, Window, find_frame, read_frame, walk_records,
@@ -239,7 +239,8 @@ fn look_at_rest(segment: &Segment, sealing: &Sealing, extent: Extent) -> Result<
         if sealing.explains(data_end, &found) {
             return Ok(Rest::Unsealed);
         }
-        if rest_bytes == footer_bytes {
+        // By chance, unwritten space can be as long as the footer would be.
+        if rest_bytes == footer_bytes && is_marked_as_footer(&found) {
             let differs = found.iter().zip(&sealing.footer).position(|(found, expected)| found != expected);
             return Ok(Rest::Differs(differs.map_or(footer_bytes, on_disk)));
         }
