@@ -41,3 +41,8 @@ pub use runledger_audit::*;
 pub mod import {
     pub use runledger_import::*;
 }
+
+/// The example of the README, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -3,6 +3,8 @@
 //! Invariant: the manifest is replaced whole, by rename, after every table that it names is durable; a file is removed
 //! only after a manifest that no longer names it is durable. So whatever a crash leaves behind, the manifest names only
 //! complete tables, and they and the checkpoint belong together.
+//!
+//! Format: FORMAT.md#index-manifest
 
 use std::collections::HashSet;
 use std::io::{self, Write as _};

@@ -5,6 +5,8 @@
 //! header and parts) binds them all.
 //!
 //! The header knows nothing of what a kind code or a part means.
+//!
+//! Format: FORMAT.md#event-payload
 
 /// Bytes of the header.
 pub(super) const HEADER_BYTES: usize = 32;

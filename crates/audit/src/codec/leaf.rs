@@ -8,6 +8,8 @@
 //! INVARIANT: every payload has exactly one leaf, whatever its bytes, and two payloads with the same leaf are the same
 //! bytes. What is not well formed is hashed whole under another context. The leaf is over plaintext and uncompressed
 //! bytes, so neither encryption nor compression changes it.
+//!
+//! Format: FORMAT.md#leaf-of-an-event
 
 use super::header::{PLAIN_BYTES, Parts};
 use runledger_wal::{Leaf, LeafFunction};

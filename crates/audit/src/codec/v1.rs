@@ -9,6 +9,8 @@
 //! bytes, what differs by kind lies behind a pointer, and fields stand in falling order of alignment, because an
 //! archive lays them out as declared. They deliberately know nothing of JSON or of what the fields mean; `write` and
 //! `read` translate from and to the vocabulary.
+//!
+//! Format: FORMAT.md#parts-of-schema-version-1
 
 pub(super) mod read;
 pub(super) mod write;

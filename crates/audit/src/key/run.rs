@@ -1,6 +1,8 @@
 //! Tag 20: what the index knows of a run. The value is an archive of [`RunRecord`].
 //!
 //! Figures only: texts (goal, inputs, output) stay in the events, which the record names by their `Seq`.
+//!
+//! Format: FORMAT.md#index-keys
 
 use rkyv::{Archive, Deserialize, Serialize};
 

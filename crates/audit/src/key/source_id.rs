@@ -2,6 +2,8 @@
 //!
 //! Source ids are as long as their makers like, so the key holds a hash of 16 bytes, then 8 bytes of the session's
 //! hash: the exact key finds it in its session, the first part alone in any.
+//!
+//! Format: FORMAT.md#index-keys
 
 use runledger_wal::Seq;
 

@@ -1,5 +1,7 @@
 //! Tags 10 and 11: the streams. Every event is in the stream of all times, and in one stream for each value that it
 //! has in a dimension. The values are empty: the key says it all.
+//!
+//! Format: FORMAT.md#index-keys
 
 use super::{MalformedKey, Position, Tag, push_text};
 use crate::{Body, Event};

@@ -10,6 +10,8 @@
 //! `value-mark` is 0 for a deletion, otherwise the value's length + 1. The encoding tells leaves from branches, and
 //! leaves room for denser ones. Invariant: a block is believed only after its checksum, which is bound to table and
 //! offset; even then every length is checked against the block before it is used.
+//!
+//! Format: FORMAT.md#block
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -8,6 +8,8 @@
 //! A key's hash chooses one line and six bits in it. Each line carries its own checksum, so that opening a table does
 //! not read its filter, and a damaged line is noticed by whoever relies on it. A filter is only asked about keys whose
 //! first byte is in the set that it was made for.
+//!
+//! Format: FORMAT.md#filter
 
 use crate::checksum;
 use crate::error::Damage;

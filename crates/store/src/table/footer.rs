@@ -2,6 +2,8 @@
 //!
 //! Version, length, checksum and magic stand at the very end, in places that are fixed for ever; a version is believed
 //! only after the checksum.
+//!
+//! Format: FORMAT.md#footer-128-bytes
 
 use super::block::Handle;
 use super::filter::{FirstBytes, LINE_BYTES};
