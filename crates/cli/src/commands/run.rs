@@ -15,7 +15,7 @@ use crate::output::Output;
 pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exit> {
     let ledger = opening::for_reading(&context.ledger)?;
     let summary = ledger.run(&arguments.run)?.ok_or_else(|| {
-        NotFound(format!("no run {} in the ledger at {}", arguments.run, context.ledger.display()))
+        NotFound(format!("no run {:?} in the ledger at {}", arguments.run, context.ledger.display()))
     })?;
     let output = &mut context.output;
     if output.is_json() {

@@ -70,7 +70,7 @@ fn a_run_is_followed_by_its_events_in_order() {
     let lines = sandbox.run(["run", "first", "--json"]).expect(0).lines();
     assert_eq!((&lines[0]["runId"], &lines[0]["status"]), (&"first".into(), &"completed".into()));
     assert_eq!(seqs(&lines[1..]), [0, 1, 2, 3]);
-    sandbox.run(["run", "third"]).expect_error(1, "no run third");
+    sandbox.run(["run", "third"]).expect_error(1, "no run \"third\"");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `verify`: what it counts, and that it sees a single flipped bit.
 
-use crate::program::{Sandbox, first_segment};
+use crate::program::{SESSION_RUN, Sandbox, first_segment};
 
 /// Where `needle` stands in the file.
 fn position(bytes: &[u8], needle: &[u8]) -> usize {
@@ -59,4 +59,20 @@ fn a_flipped_bit_in_the_unwritten_rest_is_a_torn_tail_and_no_damage() {
     let report = sandbox.run(["verify", "--json"]).expect(0).value();
     assert!(report["tornTailBytes"].as_u64().unwrap() > 0, "{report}");
     assert_eq!(report["damaged"], serde_json::json!([]));
+}
+
+#[test]
+fn damage_stops_with_3_whatever_needs_it_also_where_there_is_no_index() {
+    let sandbox = Sandbox::with_session();
+    let path = first_segment(&sandbox);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = position(&bytes, b"SessionStart");
+    bytes[at] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    sandbox.run(["transcript", SESSION_RUN]).expect_error(3, "00000000000000000000.wal");
+    std::fs::remove_dir_all(sandbox.ledger().join("index")).unwrap();
+    for arguments in [&["events"][..], &["runs"], &["append"], &["index", "rebuild"]] {
+        sandbox.run(arguments).expect_error(3, "00000000000000000000.wal");
+    }
+    assert!(std::fs::read(&path).unwrap() == bytes);
 }
