@@ -97,9 +97,9 @@ impl Reader {
         }
         let (mark, _) = read_watermark(&*storage, directory)?;
         // The newest segment has the newest version. What else may be wrong with it, reading it says.
-        match Segment::open(&*storage, directory, mark.ledger_id, mark.segment, OpenMode::Read) {
-            Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found)),
-            Ok(_) | Err(_) => {}
+        let newest = Segment::open(&*storage, directory, mark.ledger_id, mark.segment, OpenMode::Read);
+        if let Err(SegmentError::NewerVersion { path, found }) = newest {
+            return Err(newer(path, found));
         }
         let file = LogFile::open(&*storage, directory.join(WATERMARK_NAME), OpenMode::Read)?;
         let source = Source::File { file, seen: AtomicU64::new(mark.seq.get()) };

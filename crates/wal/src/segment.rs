@@ -124,3 +124,6 @@ fn read_header(file: &LogFile) -> Result<SegmentHeader, SegmentError> {
         HeaderError::Damaged(problem) => SegmentError::Damaged { offset: 0, problem },
     })
 }
+
+#[cfg(test)]
+mod example;

@@ -35,7 +35,7 @@ use crate::seq::{Leaf, LedgerId, Seq};
 /// ```
 #[derive(Clone)]
 pub struct Wal {
-    log: Arc<Log>,
+    pub(crate) log: Arc<Log>,
     _closes: Arc<ClosesOnDrop>,
 }
 
@@ -217,7 +217,7 @@ impl Wal {
         self.log.abandon();
     }
 
-    fn header(&self, payload: &[u8]) -> Result<RecordHeader, AppendError> {
+    pub(crate) fn header(&self, payload: &[u8]) -> Result<RecordHeader, AppendError> {
         RecordHeader::of(payload, &*self.log.leaf_function)
             .map_err(|bytes| AppendError::TooLarge { bytes, max: u64::from(RECORD_BYTES_MAX) })
     }

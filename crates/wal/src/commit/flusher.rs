@@ -28,6 +28,14 @@ impl Log {
         }
     }
 
+    /// Sees to it that the commit that is being filled starts now, without any of its callers.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn flush_now(&self, queue: &mut Queue) {
+        if !queue.leading {
+            self.flush_within(queue, Duration::ZERO);
+        }
+    }
+
     /// After a commit: what is left to be done without anybody waiting for it.
     pub(crate) fn plan_flush(&self, queue: &mut Queue, unsynced: bool) {
         let now = Instant::now();

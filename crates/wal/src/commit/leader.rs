@@ -1,5 +1,7 @@
 //! Leading: gathering a commit, taking it to the tail, settling it, and passing the lead on.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,7 +17,8 @@ use crate::log::Log;
 use crate::options::Durability;
 use crate::record::RecordHeader;
 use crate::seq::Seq;
-use crate::tail::CommitFailure;
+use crate::storage::file::StorageError;
+use crate::tail::{CommitFailure, Tail};
 
 /// How long a leader waits at most for as many callers as the last commit had. Callers in a closed loop come back
 /// within this; without the wait they fall apart into two half commits that take turns.
@@ -152,21 +155,22 @@ impl Log {
         self.last_waiting.store(batch.waiting, Ordering::Relaxed);
         let (result, standing) = {
             let mut tail = self.tail.lock();
-            let result = match poison {
-                Some(error) => Err(CommitFailure::Refused(error)),
-                None => tail.commit(&mut batch),
+            let attempt = match poison {
+                Some(error) => Ok(Err(CommitFailure::Refused(error))),
+                // Somebody else's storage may panic; the others that wait for this commit must not wait for ever.
+                None => catch_unwind(AssertUnwindSafe(|| tail.commit(&mut batch))),
             };
             self.upkeep.ask(tail.take_followup());
-            (
-                result,
-                Standing {
-                    durable_end: tail.durable_end(),
-                    unsynced: tail.has_unsynced(),
-                    syncs: tail.syncs(),
-                },
-            )
+            (attempt, Standing::of(&tail))
         };
-        self.settle(batch, result, standing);
+        match result {
+            Ok(result) => self.settle(batch, result, standing),
+            Err(panic) => {
+                let error = StorageError::new("commit to", &self.directory, io::Error::other("panicked"));
+                self.settle(batch, Err(CommitFailure::Unknown(error)), standing);
+                resume_unwind(panic);
+            }
+        }
     }
 
     /// Gives callers that are on their way the time to join, if there were several of them last time.
@@ -243,4 +247,10 @@ struct Standing {
     durable_end: Seq,
     unsynced: bool,
     syncs: u64,
+}
+
+impl Standing {
+    fn of(tail: &Tail) -> Standing {
+        Standing { durable_end: tail.durable_end(), unsynced: tail.has_unsynced(), syncs: tail.syncs() }
+    }
 }

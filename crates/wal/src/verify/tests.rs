@@ -253,8 +253,8 @@ fn a_newer_version_is_refused_by_everybody_and_left_untouched() {
         Wal::open(&path, crate::testing::small()),
         Err(OpenError::NewerVersion { found: 2, .. })
     ));
-    let reader = Reader::open(&path, ReaderOptions::new()).unwrap();
-    assert!(matches!(reader.read(Seq::ZERO), Err(crate::ReadError::NewerVersion { found: 2, .. })));
+    let opened = Reader::open(&path, ReaderOptions::new());
+    assert!(matches!(opened, Err(OpenError::NewerVersion { found: 2, .. })), "{opened:?}");
     assert!(crate::recover(&path, &crate::RecoverOptions::new()).is_err());
     assert_eq!(contents(&path), before);
 }
