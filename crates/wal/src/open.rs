@@ -17,7 +17,7 @@ use crate::recovery::apply::Surgeon;
 use crate::recovery::examine::{Examined, Examiner, newer};
 use crate::recovery::table::{Answer, Mark, Row, decide};
 use crate::segment::header::HEADER_END;
-use crate::segment::name::WATERMARK_NAME;
+use crate::segment::name::{WATERMARK_NAME, segment_name};
 use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::StorageError;
@@ -143,6 +143,17 @@ pub(crate) fn judge_mark(
     }
 }
 
+/// A log that has records has a segment that starts with the first of them.
+fn check_start(inventory: &Inventory, mark: &Watermark) -> Result<(), OpenError> {
+    let first_seq = inventory.segments.first().copied();
+    if mark.seq == Seq::ZERO || first_seq == Some(Seq::ZERO) {
+        return Ok(());
+    }
+    let (segment, problem) = (segment_name(Seq::ZERO), Problem::Missing);
+    let seq_to = first_seq.unwrap_or(mark.seq);
+    Err(OpenError::Damaged(Damage { segment, seq_from: Seq::ZERO, seq_to, offset: 0, problem }))
+}
+
 /// An existing log, ready to go on.
 pub(crate) struct Opened {
     pub(crate) start: TailStart,
@@ -172,6 +183,7 @@ impl<'a> Opening<'a> {
         let inventory = Inventory::take(storage, directory)?.unwrap_or_default();
         let (mark, slot_broken) = read_watermark(storage, directory)?;
         let worth = judge_mark(storage, &mark, slot_broken, lock.before.boot_id.as_ref());
+        check_start(&inventory, &mark)?;
         let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
         let examined =
             Examiner { storage, directory, ledger_id, segments, mode: OpenMode::Write }.examine(&mark)?;

@@ -192,6 +192,64 @@ impl Sealed {
     }
 }
 
+/// How much of a growing segment is read at a time by whoever reads it in order.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Reads a segment's records one after the other, sparing the work that neighbours share.
+#[derive(Debug, Clone)]
+pub(super) enum Run {
+    Sealed(SealedRun),
+    Growing(GrowingRun),
+}
+
+impl Run {
+    /// A run through this segment, if it holds this record.
+    pub(super) fn over(segment: Arc<OpenSegment>, seq: Seq) -> Option<Run> {
+        if segment.sealed().is_some() {
+            return SealedRun::over(segment, seq).map(Run::Sealed);
+        }
+        Some(Run::Growing(GrowingRun { segment, chunk: Arc::new([]), start: 0 }))
+    }
+
+    /// Reads a record; `None` if it must be looked for elsewhere, or more closely.
+    pub(super) fn read(&mut self, seq: Seq, durable_end: Seq) -> Option<Record> {
+        match self {
+            Run::Sealed(run) => run.read(seq)?.ok(),
+            Run::Growing(run) => run.read(seq, durable_end),
+        }
+    }
+}
+
+/// Reads a growing segment's records out of larger pieces of it.
+#[derive(Debug, Clone)]
+pub(super) struct GrowingRun {
+    segment: Arc<OpenSegment>,
+    chunk: Arc<[u8]>,
+    /// Where in the file the chunk starts.
+    start: u64,
+}
+
+impl GrowingRun {
+    fn read(&mut self, seq: Seq, durable_end: Seq) -> Option<Record> {
+        let Kind::Growing(index) = &self.segment.kind else { return None };
+        let place = index.lock().place_of(&self.segment.segment, seq, durable_end).ok()?;
+        let RecordPlace::At { offset, commit_time_ns, .. } = place else { return None };
+        self.decode(seq, offset, commit_time_ns).or_else(|| {
+            let mut bytes = vec![0; CHUNK_BYTES];
+            let read = self.segment.segment.file.read_up_to(&mut bytes, offset).ok()?;
+            bytes.truncate(read);
+            (self.chunk, self.start) = (bytes.into(), offset);
+            self.decode(seq, offset, commit_time_ns)
+        })
+    }
+
+    /// The record at this offset, if the chunk holds all of it.
+    fn decode(&self, seq: Seq, offset: u64, commit_time_ns: i64) -> Option<Record> {
+        let at = in_memory(offset.checked_sub(self.start)?);
+        Record::decode(Block::Read(Arc::clone(&self.chunk)), at, seq, commit_time_ns).ok()
+    }
+}
+
 /// Reads a sealed segment's records one after the other, without looking up the commit of each.
 #[derive(Debug, Clone)]
 pub(super) struct SealedRun {

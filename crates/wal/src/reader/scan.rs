@@ -2,7 +2,7 @@
 
 use crate::error::ReadError;
 use crate::reader::Reader;
-use crate::reader::open_segment::SealedRun;
+use crate::reader::open_segment::Run;
 use crate::record::Record;
 use crate::seq::Seq;
 
@@ -14,7 +14,7 @@ pub struct Scan {
     next: Seq,
     /// Where the scan ends, once that is known.
     end: Option<Seq>,
-    run: Option<SealedRun>,
+    run: Option<Run>,
 }
 
 impl Scan {
@@ -30,12 +30,12 @@ impl Scan {
 
     fn read(&mut self, end: Seq) -> Result<Record, ReadError> {
         let seq = self.next;
-        if let Some(result) = self.run.as_mut().and_then(|run| run.read(seq)) {
-            return result;
+        if let Some(record) = self.run.as_mut().and_then(|run| run.read(seq, end)) {
+            return Ok(record);
         }
         let record = self.reader.read_durable(seq, end)?;
         let inner = &*self.reader.inner;
-        self.run = inner.cache.segment(inner, seq).ok().and_then(|segment| SealedRun::over(segment, seq));
+        self.run = inner.cache.segment(inner, seq).ok().and_then(|segment| Run::over(segment, seq));
         Ok(record)
     }
 }

@@ -1,5 +1,7 @@
 //! The example on the format's page: built by our code, and compared with what the page shows.
 
+use std::fmt::Write as _;
+
 use crate::commit::batch::Batch;
 use crate::leaf::Blake3Leaf;
 use crate::record::RecordHeader;
@@ -50,7 +52,7 @@ fn dump(bytes: &[u8]) -> String {
         let last = (number + 1) * 16 >= bytes.len();
         if last || line.iter().any(|byte| *byte != 0) {
             let hex: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
-            lines += &format!("{:06x}  {}\n", number * 16, hex.join(" "));
+            writeln!(lines, "{:06x}  {}", number * 16, hex.join(" ")).unwrap();
         }
     }
     lines
