@@ -115,10 +115,7 @@ impl IndexError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Log(error) => class_of_log_read(error),
-            Self::Build(error) => match error.downcast_ref::<Self>() {
-                Some(error) => error.class(),
-                None => error.downcast_ref::<wal::ReadError>().map_or(ErrorClass::Storage, class_of_log_read),
-            },
+            Self::Build(error) => class_of_causes(error.as_ref()),
             _ => ErrorClass::Storage,
         }
     }
@@ -298,6 +295,16 @@ impl MaintenanceError {
             Self::Index(error) => error.class(),
         }
     }
+}
+
+/// The class of the first cause that says something about the log.
+fn class_of_causes(error: &(dyn std::error::Error + 'static)) -> ErrorClass {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let class = |cause: &(dyn std::error::Error + 'static)| {
+        let index_error = cause.downcast_ref::<IndexError>().map(IndexError::class);
+        index_error.or_else(|| cause.downcast_ref::<wal::ReadError>().map(class_of_log_read))
+    };
+    causes.find_map(class).unwrap_or(ErrorClass::Storage)
 }
 
 fn class_of_log_open(error: &wal::OpenError) -> ErrorClass {

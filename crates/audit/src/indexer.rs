@@ -4,11 +4,11 @@
 //! so that replay after a crash, a rebuild and the first pass give the same index. Aggregates are written as absolute
 //! values in the batch of the events that they cover.
 //!
-//! It never fails for what a record says: a payload that is no readable event, and an id that was used before for
-//! something else, are noted under the anomaly tag, shown by `stats`, and left out of the streams.
+//! It never fails for what a record says: a damaged record, a payload that is no readable event, and an id that was used
+//! before, are noted under the anomaly tag, told to whoever opens the ledger, and left out of the streams.
 
 use runledger_ingest::{Indexer, Pending, Resume};
-use runledger_wal::{Leaf, LedgerId, Reader, Record, Seq};
+use runledger_wal::{Damage, Leaf, LedgerId, Reader, Record, Seq};
 
 use crate::checkpoint::Checkpoint;
 use crate::key::run::RunRecord;
@@ -164,6 +164,18 @@ impl Indexer for EventIndexer {
                 Ok(())
             }
         }
+    }
+
+    fn damaged(
+        &mut self,
+        from: Seq,
+        to: Seq,
+        damage: &Damage,
+        pending: &mut Pending<'_>,
+    ) -> Result<(), IndexError> {
+        let last = Seq::new(to.get().saturating_sub(1)).max(from);
+        note(pending, from, &format!("damaged, with all up to {last}: {damage}"));
+        Ok(())
     }
 
     fn checkpoint(&self, seq: Seq, leaf: Leaf) -> Vec<u8> {

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use runledger_wal::{self as wal, RecoverReport, VerifyReport};
+use runledger_wal::{self as wal, RecoverReport, Seq, VerifyReport};
 
 use crate::codec::EventLeaf;
 use crate::ledger::{log_folder, require_ledger};
-use crate::{Ledger, MaintenanceError, Progress};
+use crate::{Ledger, MaintenanceError, OpenError, Progress};
 
 /// Reads the whole log and checks every checksum, every hash and every `Seq`, beside a writer or without one. Changes
 /// nothing, takes no lock.
@@ -34,16 +34,26 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<RecoverReport, Maintenance
     Ok(wal::recover(&log_folder(directory), &options)?)
 }
 
-/// Deletes the index and builds it again from the log. Takes the writer's lock. Gives the number of records indexed.
+/// What building the index anew came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebuildReport {
+    /// Records of the log.
+    pub records: u64,
+    /// Records that no query finds, and why. See [`Ledger::anomalies`].
+    pub anomalies: Vec<(Seq, String)>,
+}
+
+/// Deletes the index and builds it again from the log. Takes the writer's lock.
 ///
 /// `progress` counts records.
 pub fn rebuild_index(
     directory: impl AsRef<Path>,
     progress: impl Fn(Progress) + Send + Sync + 'static,
-) -> Result<u64, MaintenanceError> {
+) -> Result<RebuildReport, MaintenanceError> {
     let options = Ledger::options().create(false).leave_runs_open(true).rebuild_index(true);
     let ledger = options.progress(progress).open(directory)?;
-    let records = ledger.durable_end().map_err(crate::OpenError::from)?.get();
+    let records = ledger.durable_end().map_err(OpenError::from)?.get();
+    let anomalies = ledger.anomalies().map_err(OpenError::from)?;
     ledger.close()?;
-    Ok(records)
+    Ok(RebuildReport { records, anomalies })
 }

@@ -143,7 +143,10 @@ fn items(ledger: &Ledger, session: &str, data: &SaveData) -> Result<Option<Vec<I
             Piece::Blank { blank } => items.push(Item::Blank(blank.clone())),
             Piece::Lines { from, lines } => {
                 let Ok(from) = from.parse::<EventId>() else { return Ok(None) };
-                let Some(first) = ledger.event(from)? else { return Ok(None) };
+                let Some(first) = ledger.event(from)? else {
+                    refuse_if_damaged(ledger)?;
+                    return Ok(None);
+                };
                 if !add_lines(ledger, session, first.seq, *lines, &mut items)? {
                     return Ok(None);
                 }
@@ -151,6 +154,15 @@ fn items(ledger: &Ledger, session: &str, data: &SaveData) -> Result<Option<Vec<I
         }
     }
     Ok(Some(items))
+}
+
+/// Fails with what is wrong with the first record that can't be read, if there is one: it may be what is missing. Nobody
+/// should take a transcript with a hole for the whole.
+pub(crate) fn refuse_if_damaged(ledger: &Ledger) -> Result<(), QueryError> {
+    for (seq, _) in ledger.anomalies()? {
+        ledger.event_at(seq)?;
+    }
+    Ok(())
 }
 
 /// Adds the next `lines` lines of the session from `seq` on; whether there are as many.

@@ -10,7 +10,7 @@ use std::io::Write;
 use runledger_audit::{EventFilter, Ledger, QueryError, Seq, StoredEvent};
 
 use crate::error::TranscriptError;
-use crate::save::{EVENTS_READ_MAX, Item, Save, begins_in, covers, saves_of};
+use crate::save::{EVENTS_READ_MAX, Item, Save, begins_in, covers, refuse_if_damaged, saves_of};
 use seq_set::SeqSet;
 
 mod seq_set;
@@ -22,7 +22,8 @@ mod seq_set;
 ///
 /// # Errors
 ///
-/// There is no such run, or nothing of it was imported; the ledger can't be read; `output` can't be written.
+/// There is no such run, or nothing of it was imported; the ledger can't be read, or a line may be missing because a
+/// record is damaged; `output` can't be written.
 pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<(), TranscriptError> {
     let session = session_of(ledger, run)?;
     let mut covered = SeqSet::default();
@@ -41,6 +42,9 @@ pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<
     writer.given.add_all(&given_now);
     writer.given.add_all(&covered);
     let rest = lines_of_no_save(ledger, &session, &writer.given)?;
+    if !rest.is_empty() || saves.is_empty() {
+        refuse_if_damaged(ledger)?;
+    }
     if saves.is_empty() && rest.is_empty() {
         return Err(TranscriptError::NotFound { run: run.to_owned() });
     }

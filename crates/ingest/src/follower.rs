@@ -3,10 +3,10 @@
 //! Invariants:
 //! - `next` is the first record that is not in the store; `None` until the store's checkpoint was compared with the log.
 //! - A batch that the store did not take is kept and offered again; one that could not be completed is dropped, and its
-//!   records are read again. So every record is indexed exactly once in what is applied.
+//!   records are read again. So every record is indexed, or noted as damaged, exactly once in what is applied.
 
 use runledger_store::{Batch, Store};
-use runledger_wal::{Reader, Record, Seq};
+use runledger_wal::{ReadError, Reader, Record, Seq};
 
 use crate::error::IngestError;
 use crate::indexer::{Indexer, Resume};
@@ -53,6 +53,8 @@ pub(crate) struct Follower<I> {
     rebuilding: Option<Rebuild>,
     batch: Batch,
     records: Vec<Record>,
+    /// The first record that the batch says nothing about.
+    batch_end: Seq,
     /// `batch` has all the keys of `records`, and waits to be applied with this checkpoint.
     ready: Option<Vec<u8>>,
     /// Records applied since the store's checkpoint on disk last moved, and that checkpoint.
@@ -80,6 +82,7 @@ impl<I: Indexer> Follower<I> {
             rebuilding: None,
             batch: Batch::new(),
             records: Vec::new(),
+            batch_end: Seq::ZERO,
             ready: None,
             tail_events: 0,
             durable_checkpoint,
@@ -166,7 +169,7 @@ impl<I: Indexer> Follower<I> {
             return Err(error.into());
         }
         self.tail_events = self.tail_events.saturating_add(self.records.len() as u64);
-        self.next = self.records.last().map_or(self.next, |last| Some(last.seq().next()));
+        self.next = Some(self.batch_end);
         if let Some(observer) = &mut self.options.observer {
             observer(&self.records);
         }
@@ -180,39 +183,58 @@ impl<I: Indexer> Follower<I> {
     fn fill(&mut self, next: Seq, until: Option<Seq>) -> Result<Option<Vec<u8>>, IngestError> {
         self.batch.clear();
         self.records.clear();
+        self.batch_end = next;
         let view = self.store.view();
         let mut payload_bytes = 0;
-        let mut expected = next;
         for record in self.log.scan(next) {
-            let record = match record {
-                Ok(record) => record,
-                // What came before it is taken first. Then the next step meets it again, and goes no further: a record
-                // that can't be read is never left out.
-                Err(_) if !self.records.is_empty() => break,
-                Err(error) => return Err(error.into()),
-            };
-            if until.is_some_and(|until| record.seq() >= until) {
+            if until.is_some_and(|until| self.batch_end >= until) {
                 break;
             }
-            if record.seq() != expected {
-                return Err(IngestError::Gap { expected, found: record.seq() });
-            }
-            expected = expected.next();
+            let expected = self.batch_end;
             let mut pending = Pending::new(&mut self.batch, &view);
-            if let Err(error) = self.indexer.index(&record, &mut pending) {
+            let indexed = match record {
+                Ok(record) if record.seq() != expected => {
+                    return Err(IngestError::Gap { expected, found: record.seq() });
+                }
+                Ok(record) => {
+                    let indexed = self.indexer.index(&record, &mut pending);
+                    payload_bytes += record.payload().len();
+                    self.records.push(record);
+                    self.batch_end = expected.next();
+                    indexed
+                }
+                // It will not become readable by waiting, and must not keep what lies behind it from being found. The
+                // indexer leaves a note in its place.
+                Err(ReadError::Damaged(damage)) => {
+                    self.batch_end = damage.seq_to.max(expected.next());
+                    self.indexer.damaged(expected, self.batch_end, &damage, &mut pending)
+                }
+                // What came before it is taken first. Then the next step meets it again.
+                Err(_) if self.batch_end > next => break,
+                Err(error) => return Err(error.into()),
+            };
+            if let Err(error) = indexed {
                 return Err(match pending.damage() {
                     Some(_) => IngestError::Damaged(Box::new(error)),
-                    None => IngestError::Indexer { seq: record.seq(), source: Box::new(error) },
+                    None => IngestError::Indexer { seq: expected, source: Box::new(error) },
                 });
             }
-            payload_bytes += record.payload().len();
-            self.records.push(record);
             let bytes = payload_bytes.max(self.batch.bytes());
             if self.records.len() >= self.options.batch_events_max || bytes >= self.options.batch_bytes_max {
                 break;
             }
         }
-        Ok(self.records.last().map(|last| self.indexer.checkpoint(last.seq(), last.leaf())))
+        Ok(self.checkpoint_behind_batch(next))
+    }
+
+    /// The checkpoint that the batch is applied with. It names the last record that could be read: the damaged ones
+    /// behind it are met again after a restart, and noted again.
+    fn checkpoint_behind_batch(&self, next: Seq) -> Option<Vec<u8>> {
+        match self.records.last() {
+            Some(last) => Some(self.indexer.checkpoint(last.seq(), last.leaf())),
+            None if self.batch_end > next => Some(self.store.checkpoint().unwrap_or_default()),
+            None => None,
+        }
     }
 
     /// Has the store write itself out when too much would have to be replayed.

@@ -1,6 +1,6 @@
 //! The seam to the layer that knows what a record means.
 
-use runledger_wal::{Leaf, Reader, Record, Seq};
+use runledger_wal::{Damage, Leaf, Reader, Record, Seq};
 
 use crate::pending::Pending;
 
@@ -16,6 +16,16 @@ pub trait Indexer: Send + 'static {
     /// Puts the keys of `record` into `pending`. Records come in `Seq` order, each once, but for this: after a failure
     /// the records of the batch that failed come again, and nothing that was put for them counts.
     fn index(&mut self, record: &Record, pending: &mut Pending<'_>) -> Result<(), Self::Error>;
+
+    /// Takes note in `pending` that the records from `from` to before `to` are damaged in the log, so that the index will
+    /// never have them. Comes in their place in the order, and may come for the same records again.
+    fn damaged(
+        &mut self,
+        from: Seq,
+        to: Seq,
+        damage: &Damage,
+        pending: &mut Pending<'_>,
+    ) -> Result<(), Self::Error>;
 
     /// What the index is built through when the record with this `Seq` and leaf was the last: opaque, at most
     /// [`CHECKPOINT_BYTES_MAX`](runledger_store::CHECKPOINT_BYTES_MAX) bytes.

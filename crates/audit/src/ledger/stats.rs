@@ -27,11 +27,17 @@ pub struct LedgerStats {
     pub runs: u64,
     /// Events by kind, superseded ones not counted.
     pub events_by_kind: BTreeMap<Kind, u64>,
-    /// Records that are no readable event, or repeat an event id, and why.
+    /// Records that no query finds, and why. See [`Ledger::anomalies`].
     pub anomalies: Vec<(Seq, String)>,
 }
 
 impl Ledger {
+    /// Records that no query finds, and why: damaged ones, those that are no event this program can read, and those that
+    /// repeat an event id. The first of each range that is damaged stands for all of it.
+    pub fn anomalies(&self) -> Result<Vec<(Seq, String)>, QueryError> {
+        self.core.ask(|view, _| anomalies(view))
+    }
+
     /// Sizes and counts. Walks the streams of all kinds: its cost grows with the ledger.
     pub fn stats(&self) -> Result<LedgerStats, QueryError> {
         let durable_end = self.durable_end()?;
@@ -42,7 +48,7 @@ impl Ledger {
                 events_by_kind.insert(kind, count);
             }
         }
-        let anomalies = self.core.ask(|view, _| anomalies(view))?;
+        let anomalies = self.anomalies()?;
         let runs = self.core.ask(|view, _| count_keys(view, &key::run::prefix()))?;
         let log = self.core.log.disk_usage()?;
         let index = self.core.index.size();

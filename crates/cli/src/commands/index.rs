@@ -9,8 +9,10 @@ use crate::exit::Exit;
 
 /// Runs `index rebuild`.
 pub(super) fn rebuild(context: &mut Context) -> Result<Exit> {
-    let records =
-        runledger::rebuild_index(&context.ledger, opening::progress("indexing", "{pos} of {len} records"))?;
+    let progress = opening::progress("indexing", "{pos} of {len} records");
+    let rebuilt = runledger::rebuild_index(&context.ledger, progress)?;
+    opening::say_what_is_not_found(&rebuilt.anomalies);
+    let records = rebuilt.records;
     if context.output.is_json() {
         writeln!(context.output, "{{\"records\":{records}}}")?;
     } else {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use runledger::{IndexState, Ledger, LedgerOptions, OpenReport, Progress};
+use runledger::{IndexState, Ledger, LedgerOptions, OpenReport, Progress, Seq};
 
 use crate::output::{note, progress_bar};
 
@@ -11,6 +11,7 @@ use crate::output::{note, progress_bar};
 pub(super) fn for_reading(directory: &Path) -> Result<Ledger> {
     let ledger = with_progress(Ledger::options()).open_read_only(directory)?;
     say(ledger.open_report());
+    say_what_is_not_found(&ledger.anomalies()?);
     Ok(ledger)
 }
 
@@ -19,7 +20,19 @@ pub(super) fn for_reading(directory: &Path) -> Result<Ledger> {
 pub(super) fn for_writing(directory: &Path) -> Result<Ledger> {
     let ledger = with_progress(Ledger::options().leave_runs_open(true)).open(directory)?;
     say(ledger.open_report());
+    say_what_is_not_found(&ledger.anomalies()?);
     Ok(ledger)
+}
+
+/// Answers are complete but for these records: nobody should have to find that out.
+pub(super) fn say_what_is_not_found(anomalies: &[(Seq, String)]) {
+    if let Some((seq, reason)) = anomalies.first() {
+        let others = match anomalies.len() {
+            1 => String::new(),
+            count => format!("; {} more are listed by stats", count - 1),
+        };
+        note(format_args!("no query finds record {seq}: {reason}{others}"));
+    }
 }
 
 fn with_progress(options: LedgerOptions) -> LedgerOptions {

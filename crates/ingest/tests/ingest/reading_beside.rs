@@ -67,23 +67,35 @@ fn an_index_that_does_not_fit_is_refused_by_a_reader_and_left_alone() {
 }
 
 #[test]
-fn a_damaged_record_is_never_left_out_and_what_comes_before_it_is_indexed() {
-    let place = Place::new();
-    place.append_until(30);
-    let store = place.open_store();
-    let Place { dir, log } = place;
-    log.close().unwrap();
-    let segment = dir.path().join("wal/00000000000000000000.wal");
-    let mut bytes = fs::read(&segment).unwrap();
-    let wanted = payload(19);
-    let at = bytes.windows(wanted.len()).position(|window| window == wanted).unwrap();
-    *bytes.get_mut(at).unwrap() ^= 1;
-    fs::write(&segment, bytes).unwrap();
+fn a_damaged_record_is_noted_and_all_others_are_indexed() {
+    const RECORDS: u64 = 30;
+    for damaged in [0, 19, RECORDS - 1] {
+        let place = Place::new();
+        place.append_until(RECORDS);
+        let store = place.open_store();
+        let Place { dir, log } = place;
+        log.close().unwrap();
+        let segment = dir.path().join("wal/00000000000000000000.wal");
+        let mut bytes = fs::read(&segment).unwrap();
+        let wanted = payload(damaged);
+        let at = bytes.windows(wanted.len()).position(|window| window == wanted).unwrap();
+        *bytes.get_mut(at).unwrap() ^= 1;
+        fs::write(&segment, bytes).unwrap();
 
-    let log = Reader::open(&dir.path().join("wal"), ReaderOptions::new()).unwrap();
-    for _ in 0..2 {
-        let error = catch_up(&log, &store, Toy::default(), None, options(), |_| ()).unwrap_err();
-        assert!(matches!(&error, IngestError::Log(ReadError::Damaged(_))), "{error}");
-        assert_eq!(contents(&store.view()), expected(19));
+        let log = Reader::open(&dir.path().join("wal"), ReaderOptions::new()).unwrap();
+        for _ in 0..2 {
+            let end = catch_up(&log, &store, Toy::default(), None, options(), |_| ()).unwrap();
+            assert_eq!(end, Seq::new(RECORDS), "record {damaged} is damaged");
+            let mut noted = 0;
+            for number in 0..RECORDS {
+                let payload_key = [&b"payload/"[..], &payload(number)].concat();
+                let note_key = [&b"damaged/"[..], &number.to_be_bytes()].concat();
+                let view = store.view();
+                let (indexed, note) = (view.get(&payload_key).unwrap(), view.get(&note_key).unwrap());
+                assert_eq!(indexed.is_some(), number != damaged, "record {number}, {damaged} is damaged");
+                noted += u64::from(note.is_some());
+            }
+            assert_eq!(noted, 1, "record {damaged} is damaged");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use runledger_ingest::{Indexer, Ingestor, Options, Pending, Resume};
 use runledger_store::{KeyRange, ReadError, Store, View};
-use runledger_wal::{Durability, Leaf, Reader, Record, Seq, Wal};
+use runledger_wal::{Damage, Durability, Leaf, Reader, Record, Seq, Wal};
 use tempfile::TempDir;
 
 /// The key `payload/…` leads to the `Seq`; `count` and `count/X` count records, all and by the first byte, as absolute
@@ -32,12 +32,26 @@ impl Indexer for Toy {
         Ok(())
     }
 
+    /// The key `damaged/…` leads from the first damaged record to behind the last.
+    fn damaged(
+        &mut self,
+        from: Seq,
+        to: Seq,
+        _damage: &Damage,
+        pending: &mut Pending<'_>,
+    ) -> Result<(), ReadError> {
+        pending.put([&b"damaged/"[..], &from.get().to_be_bytes()].concat(), to.get().to_be_bytes());
+        Ok(())
+    }
+
     fn checkpoint(&self, seq: Seq, leaf: Leaf) -> Vec<u8> {
         [&seq.get().to_be_bytes()[..], &leaf.to_bytes()[..]].concat()
     }
 
     fn resume(&self, checkpoint: Option<&[u8]>, log: &Reader) -> Resume {
-        let Some(checkpoint) = checkpoint else { return Resume::From(Seq::ZERO) };
+        let Some(checkpoint) = checkpoint.filter(|bytes| !bytes.is_empty()) else {
+            return Resume::From(Seq::ZERO);
+        };
         let (seq, leaf) = checkpoint.split_first_chunk::<8>().unwrap();
         let seq = Seq::new(u64::from_be_bytes(*seq));
         match log.read(seq) {
