@@ -4,7 +4,7 @@ use std::fs;
 
 use runledger_ingest::{IngestError, catch_up};
 use runledger_store::Store;
-use runledger_wal::{ReadError, Reader, ReaderOptions, Seq};
+use runledger_wal::{Reader, ReaderOptions, Seq};
 
 use crate::toy::{Place, Toy, check, contents, expected, options, payload, store_options};
 
