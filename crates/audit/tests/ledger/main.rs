@@ -1,6 +1,6 @@
 //! The ledger through its public API: what is appended is found, whatever happens in between.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here is the test's own report")]
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 mod appending;
 mod opening;
