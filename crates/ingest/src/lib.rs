@@ -11,7 +11,7 @@
 //! ```
 //! use runledger_ingest::{Indexer, Ingestor, Options, Pending, Resume};
 //! use runledger_store::{ReadError, Store};
-//! use runledger_wal::{Durability, Leaf, Reader, Record, Seq, Wal};
+//! use runledger_wal::{Damage, Durability, Leaf, Reader, Record, Seq, Wal};
 //!
 //! /// Finds records by their payload.
 //! struct ByPayload;
@@ -21,6 +21,17 @@
 //!
 //!     fn index(&mut self, record: &Record, pending: &mut Pending<'_>) -> Result<(), ReadError> {
 //!         pending.put(record.payload(), record.seq().get().to_be_bytes());
+//!         Ok(())
+//!     }
+//!
+//!     fn damaged(
+//!         &mut self,
+//!         from: Seq,
+//!         to: Seq,
+//!         _damage: &Damage,
+//!         pending: &mut Pending<'_>,
+//!     ) -> Result<(), ReadError> {
+//!         pending.put(format!("damaged from {from} to before {to}"), b"");
 //!         Ok(())
 //!     }
 //!
