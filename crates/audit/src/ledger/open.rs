@@ -49,6 +49,7 @@ pub struct LedgerOptions {
     rebuild_index: bool,
     leave_runs_open: bool,
     segment_bytes: Option<u64>,
+    reader_memory_bytes_max: Option<usize>,
     progress: Option<ProgressCallback>,
 }
 
@@ -59,6 +60,7 @@ impl Default for LedgerOptions {
             rebuild_index: false,
             leave_runs_open: false,
             segment_bytes: None,
+            reader_memory_bytes_max: None,
             progress: None,
         }
     }
@@ -129,6 +131,13 @@ impl LedgerOptions {
         self
     }
 
+    /// How much memory a reader may take for what is in the log and not yet in the index on disk, in bytes. 256 MiB by
+    /// default. Beyond it the reader opens the index again, and builds a temporary one if that is not enough.
+    pub fn reader_memory_bytes_max(mut self, bytes: usize) -> Self {
+        self.reader_memory_bytes_max = Some(bytes);
+        self
+    }
+
     /// Whom to tell how far a rebuild of the index is.
     pub fn progress(mut self, callback: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(callback));
@@ -175,7 +184,8 @@ impl LedgerOptions {
         require_ledger(directory)?;
         let options = wal::ReaderOptions::new();
         let log = wal::Reader::open(&directory.join(LOG_FOLDER), options)?;
-        let (index, state) = Index::private(&log, &directory.join(INDEX_FOLDER), self.progress.as_ref())?;
+        let (place, memory) = (directory.join(INDEX_FOLDER), self.reader_memory_bytes_max);
+        let (index, state) = Index::private(&log, &place, memory, self.progress.as_ref())?;
         let report = OpenReport { index: state, ..OpenReport::default() };
         Ok(Ledger {
             core: Arc::new(Core { writer: None, index, log, directory: directory.to_owned(), report }),

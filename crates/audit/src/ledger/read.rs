@@ -166,15 +166,15 @@ impl Core {
         self.ask_past(end, |view| answer(view, end))
     }
 
-    /// Answers a question from a view that has every record before `end`. Where the writer's index turns out damaged,
-    /// it is built again and the question asked once more.
+    /// Answers a question from a view that has every record before `end`. Where the index turns out damaged, another is
+    /// built and the question asked once more.
     pub(super) fn ask_past<T>(
         &self,
         end: Seq,
         answer: impl Fn(&View) -> Result<T, QueryError>,
     ) -> Result<T, QueryError> {
         match answer(&self.index.view_past(end)?) {
-            Err(QueryError::Index(IndexError::Read(damage))) if self.writer.is_some() => {
+            Err(QueryError::Index(IndexError::Read(damage))) => {
                 self.index.report(&damage);
                 answer(&self.index.view_past(end)?)
             }

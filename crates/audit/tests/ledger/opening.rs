@@ -159,3 +159,19 @@ fn a_damaged_record_is_named_and_the_others_are_still_answered() {
     assert_eq!(place.open().append(custom("b")).unwrap().seq, Seq::new(3));
     assert_eq!(of_run("damaged").unwrap_err().class(), ErrorClass::Damage);
 }
+
+#[test]
+fn a_reader_that_lives_longer_than_its_memory_lasts_still_answers_all() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(custom("a").with_run("r")).unwrap();
+    let reader = Ledger::options().reader_memory_bytes_max(64 << 10).open_read_only(place.path()).unwrap();
+    let all = EventFilter { run: Some("r".into()), ..EventFilter::default() };
+    for number in 1..2000 {
+        let _ = ledger.submit(custom("a").with_run("r"), runledger_audit::Durability::Buffered).unwrap();
+        if number % 500 == 0 {
+            ledger.sync().unwrap();
+            assert_eq!(reader.count(&all).unwrap(), number + 1);
+        }
+    }
+}
