@@ -34,8 +34,7 @@ pub struct Ledger {
     core: Arc<Core>,
 }
 
-/// What the clones of a handle share. The fields are dropped in this order: first the log's writer, so that nothing is
-/// appended any more, then the index that follows it.
+/// What the clones of a handle share.
 struct Core {
     writer: Option<Writer>,
     index: Index,
@@ -96,11 +95,25 @@ impl Ledger {
     /// Makes everything durable and marks the ledger as closed in good order. The other clones of the handle can't
     /// append any more afterwards.
     pub fn close(self) -> Result<(), CloseError> {
+        self.core.close()
+    }
+}
+
+impl Core {
+    fn close(&self) -> Result<(), CloseError> {
         // The log first, so that the index can come to its very end and the next opening has nothing to replay.
-        if let Some(writer) = &self.core.writer {
+        if let Some(writer) = &self.writer {
             writer.close()?;
         }
-        Ok(self.core.index.close()?)
+        Ok(self.index.close()?)
+    }
+}
+
+/// What was not closed is closed as well as it can be. Nobody is left to be told of a failure: what was acknowledged is
+/// safe, and the next opening finds the rest.
+impl Drop for Core {
+    fn drop(&mut self) {
+        let _ = self.close();
     }
 }
 

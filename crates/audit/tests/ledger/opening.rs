@@ -175,3 +175,19 @@ fn a_reader_that_lives_longer_than_its_memory_lasts_still_answers_all() {
         }
     }
 }
+
+#[test]
+fn a_handle_that_is_dropped_leaves_a_closed_ledger_with_its_index_written_out() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(custom("a").with_run("r")).unwrap();
+    drop(ledger.clone());
+    ledger.append(custom("b")).unwrap();
+    drop(ledger);
+    let reader = place.read();
+    assert_eq!(reader.stats().unwrap().index_tables, 1);
+    assert_eq!(reader.open_report().index, IndexState::Current);
+    // A log that was not closed in good order goes on in another segment.
+    place.open().append(custom("c")).unwrap();
+    assert_eq!(reader.stats().unwrap().log_segments, 1);
+}
