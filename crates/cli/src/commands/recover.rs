@@ -1,5 +1,6 @@
-//! `recover`: repairs what a crash left behind: the log's end, its derived files, the index, runs that nobody ends.
+//! `recover`: repairs what a crash left behind: the log's end, its derived files, the index, runs whose writer died.
 //!
+//! A run that a writer left open when it closed the ledger in good order may go on in the next one, and stays open.
 //! Damage to acknowledged events is named and left alone, and nothing beyond the log is touched then.
 
 use std::io::Write;
@@ -33,7 +34,9 @@ pub(super) fn run(context: &mut Context) -> Result<Exit> {
     let mut repaired: Vec<String> = report.repaired.iter().map(ToString::to_string).collect();
     let mut interrupted_runs = Vec::new();
     if report.damaged.is_empty() {
-        let opened = open_and_close(&context.ledger)?;
+        // Wherever a writer died there was something to repair.
+        let writer_closed = repaired.is_empty();
+        let opened = open_and_close(&context.ledger, writer_closed)?;
         if let IndexState::Rebuilt { reason } = opened.index {
             repaired.push(format!("built the index anew: {reason}"));
         }
@@ -63,9 +66,10 @@ pub(super) fn run(context: &mut Context) -> Result<Exit> {
 }
 
 /// Opening for writing looks after what is derived from a sound log: the index, and the runs of a dead writer.
-fn open_and_close(directory: &Path) -> Result<OpenReport> {
+fn open_and_close(directory: &Path, leave_runs_open: bool) -> Result<OpenReport> {
     let progress = opening::progress("building the index", "{pos} of {len} records");
-    let ledger = Ledger::options().create(false).progress(progress).open(directory)?;
+    let options = Ledger::options().create(false).leave_runs_open(leave_runs_open);
+    let ledger = options.progress(progress).open(directory)?;
     let report = ledger.open_report().clone();
     ledger.close()?;
     Ok(report)

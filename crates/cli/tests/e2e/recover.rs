@@ -11,6 +11,23 @@ fn a_ledger_that_was_closed_in_good_order_needs_nothing() {
 }
 
 #[test]
+fn a_run_stays_open_after_a_writer_that_closed_and_is_interrupted_after_one_that_died() {
+    let sandbox = Sandbox::new();
+    let started = "{\"kind\":\"run_started\",\"runId\":\"r\"}\n";
+    sandbox.run_with_input(["append"], started).expect(0);
+    let status = || sandbox.run(["runs", "--json"]).expect(0).lines().remove(0)["status"].clone();
+    sandbox.run(["recover"]).expect(0);
+    assert_eq!(status(), "running");
+
+    let mut writer = LiveWriter::start(&sandbox, &[]);
+    writer.append(&note(0));
+    writer.kill();
+    let report = sandbox.run(["recover", "--json"]).expect(4).value();
+    assert_eq!(report["interruptedRuns"], serde_json::json!(["r"]), "{report}");
+    assert_eq!(status(), "interrupted");
+}
+
+#[test]
 fn a_torn_tail_is_cut_kept_aside_and_reported_once() {
     let sandbox = Sandbox::new();
     let mut writer = LiveWriter::start(&sandbox, &[]);
