@@ -106,7 +106,9 @@ impl<'a> Importer<'a> {
             format => Some(format),
         };
         let Some(format) = format else {
-            (self.progress)(Progress::Skipped { path, reason: "its content is none of the known formats" });
+            let is_empty = path.metadata()?.len() == 0;
+            let reason = if is_empty { "it is empty" } else { "its content is none of the known formats" };
+            (self.progress)(Progress::Skipped { path, reason });
             return Ok(());
         };
         let mut file = SourceFile::open(path)?;

@@ -16,6 +16,7 @@ fn what_is_skipped_is_named_and_the_whole_of_it_is_read() {
     let file = archive.file("a.jsonl", format!("{LINE}\n\n"));
     archive.file("b.json", "{\"name\":\"a package\"}");
     archive.file("c.txt", "notes");
+    archive.file("d.jsonl", "");
     let folder = file.parent().unwrap().to_owned();
     let (mut skipped, mut files, mut bytes) = (Vec::new(), Vec::new(), (0, 0));
     let report = Importer::new(&archive.ledger)
@@ -25,12 +26,17 @@ fn what_is_skipped_is_named_and_the_whole_of_it_is_read() {
                 bytes.0 += length;
             }
             Progress::Read { bytes: position } => bytes.1 = position,
-            Progress::Skipped { path, .. } => skipped.push(path.file_name().unwrap().to_owned()),
+            Progress::Skipped { path, reason } => {
+                skipped.push((path.file_name().unwrap().to_str().unwrap().to_owned(), reason.to_owned()));
+            }
             Progress::Unreadable { path, error } => panic!("{}: {error}", path.display()),
         })
         .run(&[folder])
         .unwrap();
-    assert!(skipped.contains(&"b.json".into()) && skipped.contains(&"c.txt".into()), "{skipped:?}");
+    let reason_of = |name: &str| skipped.iter().find(|(skipped, _)| skipped == name).unwrap().1.as_str();
+    assert_eq!(reason_of("b.json"), "its content is none of the known formats");
+    assert!(reason_of("c.txt").starts_with("not a file that ends in"), "{skipped:?}");
+    assert_eq!(reason_of("d.jsonl"), "it is empty");
     assert_eq!((files[0].0, report.files, report.records_read), (Format::ClaudeCode, 1, 1));
     assert_eq!(bytes.0, bytes.1);
     assert_eq!(
