@@ -174,7 +174,8 @@ impl Indexer for EventIndexer {
         pending: &mut Pending<'_>,
     ) -> Result<(), IndexError> {
         let last = Seq::new(to.get().saturating_sub(1)).max(from);
-        note(pending, from, &format!("damaged, with all up to {last}: {damage}"));
+        let range = if last > from { format!(", with all up to record {last}") } else { String::new() };
+        note(pending, from, &format!("damaged{range}: {damage}"));
         Ok(())
     }
 
