@@ -82,7 +82,8 @@ pub(crate) enum Command {
     /// Look after the index, which is derived from the log and may be deleted at any time
     #[command(subcommand)]
     Index(IndexCommand),
-    /// See it work: an example session, a crash in the middle of appends, and three questions
+    /// See it work, in a new temporary folder unless --ledger names one: an example session, a crash in the middle of
+    /// appends, and three questions
     Demo,
     /// What the demo kills: appends events until it dies.
     #[command(hide = true)]

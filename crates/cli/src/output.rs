@@ -78,12 +78,23 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stdout.write(bytes)
+        self.stdout.write(bytes).map_err(|error| of_standard_output(&error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stdout.flush()
+        self.stdout.flush().map_err(|error| of_standard_output(&error))
     }
+}
+
+/// The error with what failed before it; of the same kind, because `exit.rs` and the library's loops look at that.
+fn of_standard_output(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
+}
+
+/// `count` with its noun: `1 file`, `2 files`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// <https://no-color.org>: the variable counts when it is set and not empty.
@@ -174,6 +185,11 @@ mod tests {
         assert_eq!(one_line("abcdef", 4), "abc…");
         assert_eq!(one_line("abcd", 4), "abcd");
         assert_eq!(one_line("\u{1b}[31mred", 20), "\\u{1b}[31mred");
+    }
+
+    #[test]
+    fn one_of_a_thing_is_singular() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "run")), ["0 runs", "1 run", "2 runs"]);
     }
 
     #[test]

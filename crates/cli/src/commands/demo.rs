@@ -20,7 +20,7 @@ use serde::Serialize;
 use self::crash::Aftermath;
 use super::{Context, import, opening};
 use crate::exit::{Exit, Refused};
-use crate::output::{GOOD, Output, STRONG};
+use crate::output::{GOOD, Output, STRONG, counted};
 
 /// An agent finds out why invoices are sent twice. Written for this program; no recording of anybody.
 const SESSION: &str = include_str!("../../demo/session.jsonl");
@@ -127,7 +127,7 @@ fn tell_of_the_crash(aftermath: &Aftermath, found: u64, ledger: &Ledger, output:
 
 fn say_what_to_try(directory: &Path, records: u64, output: &mut Output) -> Result<()> {
     heading("Every byte was checked again", output)?;
-    writeln!(output, "{records} records, none damaged")?;
+    writeln!(output, "{}, none damaged", counted(records, "record"))?;
     heading("Try", output)?;
     let program = std::env::args().next().unwrap_or_else(|| "runledger".to_owned());
     let directory = directory.display();

@@ -11,7 +11,7 @@ use runledger::import::{Format, ImportError, ImportReport, Importer, Progress};
 use super::{Context, opening};
 use crate::arguments::ImportArguments;
 use crate::exit::{Exit, Refused};
-use crate::output::{note, progress_bar};
+use crate::output::{counted, note, progress_bar};
 
 /// Runs the command.
 pub(super) fn run(arguments: &ImportArguments, context: &mut Context) -> Result<Exit> {
@@ -71,8 +71,12 @@ fn show(bar: &ProgressBar, progress: &Progress<'_>) {
 /// The report in words.
 pub(super) fn sentence(report: &ImportReport) -> String {
     format!(
-        "{} files, {} records read: {} events appended, {} records were there already, {} kept as they are because \
-         they could not be read; {} runs",
-        report.files, report.records_read, report.appended, report.duplicates, report.unparsed, report.runs
+        "{}, {} read: {} appended, {} there already, {} unreadable and kept verbatim; {}",
+        counted(report.files, "file"),
+        counted(report.records_read, "record"),
+        counted(report.appended, "event"),
+        counted(report.duplicates, "record"),
+        counted(report.unparsed, "record"),
+        counted(report.runs, "run")
     )
 }

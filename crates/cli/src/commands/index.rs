@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{Context, opening};
 use crate::exit::Exit;
+use crate::output::counted;
 
 /// Runs `index rebuild`.
 pub(super) fn rebuild(context: &mut Context) -> Result<Exit> {
@@ -16,7 +17,7 @@ pub(super) fn rebuild(context: &mut Context) -> Result<Exit> {
     if context.output.is_json() {
         writeln!(context.output, "{{\"records\":{records}}}")?;
     } else {
-        writeln!(context.output, "built the index anew from {records} records")?;
+        writeln!(context.output, "built the index anew from {}", counted(records, "record"))?;
     }
     Ok(Exit::Fine)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use runledger::{IndexState, Ledger, LedgerOptions, OpenReport, Progress, Seq};
 
-use crate::output::{note, progress_bar};
+use crate::output::{counted, note, progress_bar};
 
 /// Opens the ledger beside whoever writes to it. Never makes one, takes no lock and writes nothing there.
 pub(super) fn for_reading(directory: &Path) -> Result<Ledger> {
@@ -51,24 +51,33 @@ pub(super) fn progress(what: &'static str, figures: &str) -> impl Fn(Progress) +
     }
 }
 
+/// What it means that the end of acknowledged events could not be known for sure, after so many bytes were cut.
+pub(super) fn ambiguity(torn_tail_bytes: u64) -> &'static str {
+    if torn_tail_bytes > 0 {
+        "power may have been lost: what was cut might have been acknowledged just before"
+    } else {
+        "how far events had been acknowledged is not known for sure: all that are there were kept"
+    }
+}
+
 /// Says what is not as a writer that closed in good order leaves it.
 fn say(report: &OpenReport) {
     if report.recovered_records > 0 {
         note(format_args!(
-            "kept {} events that were written but not acknowledged when their process ended",
-            report.recovered_records
+            "kept {} written but not acknowledged when their process ended",
+            counted(report.recovered_records, "event")
         ));
     }
     if report.torn_tail_bytes > 0 {
         let kept = report.torn_file.as_ref().map(|file| format!(", kept in {}", file.display()));
         note(format_args!(
-            "cut {} bytes of a write that was never acknowledged{}",
-            report.torn_tail_bytes,
+            "cut {} of a write that was never acknowledged{}",
+            counted(report.torn_tail_bytes, "byte"),
             kept.unwrap_or_default()
         ));
     }
     if report.ambiguous {
-        note("power may have been lost: what was cut might have been acknowledged just before");
+        note(ambiguity(report.torn_tail_bytes));
     }
     match &report.index {
         IndexState::Rebuilt { reason } => note(format_args!("rebuilt the index: {reason}")),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::verify::{DamageJson, write_damage};
 use super::{Context, opening};
 use crate::exit::Exit;
-use crate::output::{GOOD, Output, visible};
+use crate::output::{GOOD, Output, counted, visible};
 
 /// The report as `--json` prints it.
 #[derive(Serialize)]
@@ -76,7 +76,7 @@ fn open_and_close(directory: &Path, leave_runs_open: bool) -> Result<OpenReport>
 }
 
 fn write_text(report: &RecoverReport, repaired: &[String], output: &mut Output) -> Result<()> {
-    writeln!(output, "{} records", report.records)?;
+    writeln!(output, "{}", counted(report.records, "record"))?;
     for repair in repaired {
         writeln!(output, "{} {}", output.paint(GOOD, "repaired:"), visible(repair))?;
     }
@@ -84,7 +84,7 @@ fn write_text(report: &RecoverReport, repaired: &[String], output: &mut Output) 
         writeln!(output, "nothing to repair")?;
     }
     if report.ambiguous {
-        writeln!(output, "power may have been lost: what was cut might have been acknowledged just before")?;
+        writeln!(output, "{}", opening::ambiguity(report.torn_tail_bytes))?;
     }
     write_damage(&report.damaged, output)
 }

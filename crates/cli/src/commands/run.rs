@@ -39,7 +39,6 @@ fn write_summary(ledger: &Ledger, run: &RunSummary, output: &mut Output) -> Resu
     let cost = run.cost_usd.map(|cost| format!("${cost:.4}"));
     let children = ledger.children(&run.run_id)?.join("\n");
     let fields = [
-        ("run", Some(run.run_id.clone())),
         ("goal", Some(run.goal.clone()).filter(|goal| !goal.is_empty())),
         ("started", Some(second(run.started_at))),
         ("ended", Some(ended)),
@@ -60,11 +59,13 @@ fn write_summary(ledger: &Ledger, run: &RunSummary, output: &mut Output) -> Resu
         ("inputs", run.inputs.as_ref().map(ToString::to_string)),
         ("output", run.output.as_ref().map(ToString::to_string)),
     ];
+    write_field("run", &run.run_id, output)?;
+    // The status is our own word in our own colour: nothing in it to escape.
+    writeln!(output, "{:<18} {status}", "status")?;
     for (name, value) in fields {
         if let Some(value) = value {
             write_field(name, &value, output)?;
         }
     }
-    // The status is our own word in our own colour: nothing in it to escape.
-    Ok(writeln!(output, "{:<18} {status}", "status")?)
+    Ok(())
 }

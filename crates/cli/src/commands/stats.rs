@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Context, opening};
 use crate::event_text::write_field;
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Output, counted};
 
 /// The statistics as `--json` prints them.
 #[derive(Serialize)]
@@ -75,11 +75,13 @@ fn write_text(stats: &LedgerStats, output: &mut Output) -> Result<()> {
     for (kind, count) in &stats.events_by_kind {
         write_field(kind.as_str(), &count.to_string(), output)?;
     }
-    let log = format!("{} bytes in {} segments", stats.log_bytes, stats.log_segments);
+    let log = format!("{} bytes in {}", stats.log_bytes, counted(stats.log_segments, "segment"));
     write_field("log", &log, output)?;
     let index = format!(
-        "{} bytes in {} tables, built through {} records",
-        stats.index_bytes, stats.index_tables, stats.indexed_end
+        "{} bytes in {}, built through {}",
+        stats.index_bytes,
+        counted(stats.index_tables, "table"),
+        counted(stats.indexed_end.get(), "record")
     );
     write_field("index", &index, output)?;
     for (seq, problem) in &stats.anomalies {

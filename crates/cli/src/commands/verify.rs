@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Context, opening};
 use crate::exit::Exit;
-use crate::output::{BAD, GOOD, Output};
+use crate::output::{BAD, GOOD, Output, counted};
 
 /// The report as `--json` prints it.
 #[derive(Serialize)]
@@ -64,13 +64,14 @@ pub(super) fn run(context: &mut Context) -> Result<Exit> {
 }
 
 fn write_text(report: &VerifyReport, output: &mut Output) -> Result<()> {
-    writeln!(output, "{} records in {} segments, all bytes read", report.records, report.segments)?;
+    let (records, segments) = (counted(report.records, "record"), counted(report.segments, "segment"));
+    writeln!(output, "{records} in {segments}, all bytes read")?;
     write_damage(&report.damaged, output)?;
     if report.torn_tail_bytes > 0 {
         writeln!(
             output,
-            "{} bytes of a write that was never acknowledged at the end",
-            report.torn_tail_bytes
+            "{} of a write that was never acknowledged at the end",
+            counted(report.torn_tail_bytes, "byte")
         )?;
     }
     if report.ambiguous {

@@ -80,6 +80,8 @@ fn for_people_a_run_names_its_status_its_children_and_its_cost() {
     for words in ["count", "completed", "second", "10 in, 5 out", "$0.2500", "run_finished"] {
         assert!(text.contains(words), "{words:?} in {text}");
     }
+    // What it may have said and read, of any length, comes after how it ended.
+    assert!(text.lines().nth(1).unwrap().starts_with("status"), "{text}");
     let list = sandbox.run(["runs"]).expect(0).text();
     assert_eq!(list.lines().count(), 2);
     assert!(list.contains("failed") && list.contains("second"), "{list}");

@@ -133,6 +133,8 @@ fn output_that_cannot_be_written_is_a_storage_failure() {
     let sandbox = Sandbox::with_notes(1);
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     let output = sandbox.command(["tail"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("error: cannot write to standard output: "), "{said}");
     assert_eq!(output.status.code(), Some(5));
 }
 
