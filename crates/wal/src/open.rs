@@ -67,6 +67,7 @@ pub(crate) fn open(directory: &Path, options: &Options) -> Result<(Arc<Log>, Ope
 fn create(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport), OpenError> {
     let storage = &*options.storage;
     let failed = |operation, error| StorageError::new(operation, directory, error);
+    let made_above = missing_above(storage, directory);
     storage.create_directory(directory).map_err(|error| failed("create", error))?;
     let lock = WriterLock::take(storage, directory)?;
     // Somebody else may have been faster.
@@ -78,13 +79,29 @@ fn create(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport),
     // CRASH: a lock file at most, which the next attempt takes for nothing.
     let id = LedgerId::from_bytes(storage.random());
     let mut watermark = WatermarkFile::create(storage, directory, Watermark::of_new_ledger(id))?;
-    if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        storage.sync_directory(parent).map_err(|error| StorageError::new("sync", parent, error))?;
-    }
+    sync_name_of(storage, directory)?;
+    made_above.into_iter().try_for_each(|made| sync_name_of(storage, made))?;
     mark_in_use(&mut watermark)?;
     let report = OpenReport { created: true, ..OpenReport::of(&watermark, 0) };
     let start = TailStart { watermark, active: None, last_capacity_bytes: 0 };
     Ok((Log::start(options, directory.to_owned(), lock, start)?, report))
+}
+
+/// The directories above this one that don't exist yet.
+fn missing_above<'a>(storage: &dyn Storage, directory: &'a Path) -> Vec<&'a Path> {
+    let is_missing = |path: &&Path| {
+        let listed = storage.list(path);
+        !path.as_os_str().is_empty()
+            && listed.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    directory.ancestors().skip(1).take_while(is_missing).collect()
+}
+
+/// Makes a directory's own name durable.
+fn sync_name_of(storage: &dyn Storage, directory: &Path) -> Result<(), StorageError> {
+    let Some(parent) = directory.parent() else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    storage.sync_directory(parent).map_err(|error| StorageError::new("sync", parent, error))
 }
 
 fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport), OpenError> {
@@ -208,6 +225,10 @@ impl<'a> Opening<'a> {
     pub(crate) fn settle(self, options: &Options) -> Result<Opened, OpenError> {
         let Opening { directory, storage, inventory, mark, mut examined, row } = self;
         let surgeon = Surgeon { storage, directory };
+        if mark.offset == 0 {
+            // Whoever made the log may have died before its name was durable.
+            sync_name_of(storage, directory)?;
+        }
         let mut watermark = WatermarkFile::resume(storage, directory, mark)?;
         let goes_on = row.answer == Answer::Continue;
         let torn_file = if goes_on { None } else { surgeon.apply(&examined, row.answer, &mut watermark)? };

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use crate::{Durability, OpenReport, Options, Reader, Seq, Wal};
 
 pub(crate) mod faulty;
+pub(crate) mod simulated;
 
 /// A directory for a log.
 pub(crate) fn place() -> (TempDir, PathBuf) {

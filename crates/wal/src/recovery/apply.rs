@@ -39,6 +39,8 @@ impl Surgeon<'_> {
         for part in &examined.parts {
             rewrite(part)?;
         }
+        // Nor is it known whether the name of the last segment became durable.
+        self.sync_directory()?;
         move_watermark(examined, watermark)?;
         match (&examined.junk, answer) {
             (Some(junk), Answer::Cut) => self.cut(examined, junk).map(Some),

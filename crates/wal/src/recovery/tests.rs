@@ -13,6 +13,8 @@ use crate::watermark::file::read_slots;
 use crate::watermark::{Slots, Watermark};
 use crate::{DiskStorage, Durability, OpenError, OpenReport, Options, Seq, VerifyOptions, Wal, verify};
 
+mod death;
+
 fn mark(path: &Path) -> Watermark {
     match read_slots(&DiskStorage, path).unwrap() {
         Some(Slots::Sound { newest, .. }) => newest,

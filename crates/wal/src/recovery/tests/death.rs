@@ -1,0 +1,190 @@
+//! Logs whose machine or process dies at each operation in turn, on a disk that keeps only what it must.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::testing::simulated::{Event, MOUNTED, SimulatedDisk};
+use crate::testing::{kill, payloads};
+use crate::{Durability, Options, Reader, ReaderOptions, VerifyOptions, Wal, verify};
+
+/// How many of the possible states of the disk are looked at after each power cut.
+const POWER_CUTS: u64 = 3;
+
+fn path() -> PathBuf {
+    Path::new(MOUNTED).join("wal")
+}
+
+fn options(disk: &SimulatedDisk) -> Options {
+    let options = Options::new().create(true).segment_bytes(16 << 10).storage(Arc::new(disk.clone()));
+    // Whatever is synced, is synced by a caller: otherwise runs would differ more than they must.
+    options.sync_delay_max(Duration::from_secs(3600))
+}
+
+/// Long enough that a handful of records fill a segment and each spans several sectors.
+fn long_payload(number: u64) -> Vec<u8> {
+    let mut bytes = number.to_le_bytes().to_vec();
+    bytes.resize(1500, u8::try_from(number % 251).unwrap());
+    bytes
+}
+
+/// What the log has let out, and so must keep.
+#[derive(Debug, Default, Clone)]
+struct Promised {
+    acknowledged: BTreeMap<u64, Vec<u8>>,
+    /// What readers were shown, from the first record on.
+    shown: Vec<Vec<u8>>,
+}
+
+impl Promised {
+    fn append(&mut self, wal: &Wal, numbers: std::ops::Range<u64>) {
+        let payloads: Vec<_> = numbers.map(long_payload).collect();
+        if let Ok(receipt) = wal.append_batch(&payloads, Durability::Durable) {
+            self.acknowledged.extend((receipt.first_seq.get()..).zip(payloads));
+        }
+    }
+
+    /// Notes what a reader in another process sees, and one in this.
+    fn look(&mut self, disk: &SimulatedDisk, wal: &Wal) {
+        let other = Reader::open(&path(), ReaderOptions::new().storage(Arc::new(disk.clone()))).unwrap();
+        for shown in [payloads(&wal.reader()), payloads(&other)] {
+            let common = shown.len().min(self.shown.len());
+            assert_eq!(shown[..common], self.shown[..common]);
+            if shown.len() > common {
+                self.shown = shown;
+            }
+        }
+    }
+
+    fn check(&self, found: &[Vec<u8>], when: &str) {
+        for (seq, payload) in &self.acknowledged {
+            let kept = found.get(usize::try_from(*seq).unwrap()) == Some(payload);
+            assert!(kept, "record {seq} was acknowledged and is lost: {when}");
+        }
+        assert!(found.starts_with(&self.shown), "readers saw {} records: {when}", self.shown.len());
+    }
+}
+
+/// Opens the log, appends, and gives it up in good order or not at all.
+fn session(disk: &SimulatedDisk, numbers: std::ops::Range<u64>, closes: bool, promised: &mut Promised) {
+    let Ok((wal, _)) = Wal::open(&path(), options(disk)) else { return };
+    for number in numbers {
+        let first = 10 * number;
+        match number % 4 {
+            // Written and not acknowledged: may vanish, and may not keep what follows from being kept.
+            1 => drop(wal.append(&long_payload(first), Durability::Written)),
+            2 => promised.append(&wal, first..first + 3),
+            _ => promised.append(&wal, first..first + 1),
+        }
+        promised.look(disk, &wal);
+    }
+    if closes { drop(wal.close()) } else { kill(wal) }
+}
+
+/// A log is made, closed, opened again and left behind. Returns what it promised.
+fn life(disk: &SimulatedDisk) -> Promised {
+    let mut promised = Promised::default();
+    session(disk, 0..9, true, &mut promised);
+    session(disk, 9..16, false, &mut promised);
+    promised
+}
+
+/// Opens the log and checks that it keeps its promises; returns them with what this opening shows.
+fn reopened(disk: &SimulatedDisk, promised: &Promised, when: &str) -> Promised {
+    let opened = Wal::open(&path(), options(disk));
+    let (wal, _) = opened.unwrap_or_else(|error| panic!("{error}: {when}"));
+    let found = payloads(&wal.reader());
+    promised.check(&found, when);
+    let mut promised = promised.clone();
+    promised.look(disk, &wal);
+    kill(wal);
+    promised
+}
+
+/// The power fails; the log keeps its promises, also those that it makes when it is opened, and goes on.
+fn survives_power_cuts(disk: &SimulatedDisk, promised: &Promised, when: &str) {
+    for choices in 0..POWER_CUTS {
+        let when = format!("{when}, state {choices}");
+        let found = disk.after_power_cut(choices);
+        let promised = reopened(&found, promised, &when);
+        let found = found.after_power_cut(choices);
+        let mut promised = reopened(&found, &promised, &format!("{when}, power lost again"));
+        session(&found, 100..103, true, &mut promised);
+        let report = verify(&path(), &VerifyOptions::new().storage(Arc::new(found.clone()))).unwrap();
+        assert!(report.is_sound(), "{report:?}: {when}");
+        reopened(&found, &promised, &format!("{when}, used again"));
+    }
+}
+
+/// Lives the life again and again, with this event at each operation in turn, and hands over what is left of it.
+fn at_each_operation(event: Event, check: impl Fn(&SimulatedDisk, &Promised, &str)) {
+    for operation in 0.. {
+        let disk = SimulatedDisk::default();
+        disk.plan(operation, event);
+        let promised = life(&disk);
+        check(&disk, &promised, &format!("{event:?} at operation {operation}"));
+        if operation > disk.operations() {
+            assert!(promised.acknowledged.len() > 15 && disk.operations() > 60, "{promised:?}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged_or_shown() {
+    at_each_operation(Event::Death, survives_power_cuts);
+}
+
+#[test]
+fn what_a_log_shows_after_a_kill_survives_a_power_cut() {
+    at_each_operation(Event::Death, |disk, promised, when| {
+        let disk = disk.after_kill();
+        let promised = reopened(&disk, promised, when);
+        survives_power_cuts(&disk, &promised, &format!("{when}, killed"));
+    });
+}
+
+#[test]
+fn what_a_failed_sync_lost_is_neither_acknowledged_nor_shown_before_it_is_written_again() {
+    at_each_operation(Event::FailedSync, |disk, promised, when| {
+        survives_power_cuts(disk, promised, when);
+        let disk = disk.after_kill();
+        let promised = reopened(&disk, promised, when);
+        survives_power_cuts(&disk, &promised, &format!("{when}, killed"));
+    });
+}
+
+#[test]
+fn the_directories_that_were_made_for_a_log_survive_with_it() {
+    for choices in 0..20 {
+        let disk = SimulatedDisk::default();
+        let place = Path::new(MOUNTED).join("ledgers/of/today/wal");
+        let (wal, _) = Wal::open(&place, options(&disk)).unwrap();
+        wal.append(b"kept", Durability::Durable).unwrap();
+        kill(wal);
+        let (wal, _) = Wal::open(&place, options(&disk.after_power_cut(choices)).create(false)).unwrap();
+        assert_eq!(payloads(&wal.reader()), [b"kept"]);
+    }
+}
+
+#[test]
+fn recovery_that_is_cut_short_at_any_moment_is_done_again() {
+    for death in [60, 61, 62] {
+        let disk = SimulatedDisk::default();
+        disk.plan(death, Event::Death);
+        let promised = life(&disk);
+        for choices in 0..4 {
+            let torn = disk.after_power_cut(choices);
+            for operation in 0..40 {
+                let disk = torn.after_kill();
+                disk.plan(disk.operations() + operation, Event::Death);
+                if let Ok((wal, _)) = Wal::open(&path(), options(&disk)) {
+                    kill(wal);
+                }
+                let when = format!("death at {death}, state {choices}, recovery cut at {operation}");
+                survives_power_cuts(&disk, &promised, &when);
+            }
+        }
+    }
+}
