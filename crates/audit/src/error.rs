@@ -38,6 +38,12 @@ pub enum OpenError {
         /// Whether there is anything at all.
         exists: bool,
     },
+    /// There was a ledger, as its index shows, and its log is gone. A new one there would give its numbers out again.
+    #[error("the log at {} is gone: it is empty, and an index is left of it", path.display())]
+    LogLost {
+        /// The log's folder.
+        path: PathBuf,
+    },
     /// The folder can't be looked at.
     #[error("cannot look at {}", path.display())]
     Directory {
@@ -66,6 +72,7 @@ impl OpenError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::NotALedger { .. } => ErrorClass::Refused,
+            Self::LogLost { .. } => ErrorClass::Damage,
             Self::Directory { .. } => ErrorClass::Storage,
             Self::Log(error) => class_of_log_open(error),
             Self::Index(error) => error.class(),

@@ -147,10 +147,12 @@ impl LedgerOptions {
     /// Opens the ledger in `directory` for writing. See [`Ledger::open`].
     pub fn open(self, directory: impl AsRef<Path>) -> Result<Ledger, OpenError> {
         let directory = directory.as_ref();
-        if !self.create {
+        if self.create {
+            refuse_foreign(directory)?;
+            refuse_lost_log(directory)?;
+        } else {
             require_ledger(directory)?;
         }
-        refuse_foreign(directory)?;
         let mut options = wal::Options::new().create(self.create).leaf_function(Arc::new(EventLeaf));
         if let Some(bytes) = self.segment_bytes {
             options = options.segment_bytes(bytes);
@@ -207,7 +209,7 @@ impl std::fmt::Debug for LedgerOptions {
 /// Refuses a place where no ledger is.
 pub(crate) fn require_ledger(directory: &Path) -> Result<(), OpenError> {
     if directory.join(LOG_FOLDER).is_dir() {
-        return Ok(());
+        return refuse_lost_log(directory);
     }
     Err(OpenError::NotALedger { path: directory.to_owned(), exists: directory.exists() })
 }
@@ -217,12 +219,25 @@ fn refuse_foreign(directory: &Path) -> Result<(), OpenError> {
     if directory.join(LOG_FOLDER).is_dir() || !directory.exists() {
         return Ok(());
     }
+    if is_empty(directory)? {
+        return Ok(());
+    }
+    Err(OpenError::NotALedger { path: directory.to_owned(), exists: true })
+}
+
+/// Refuses a place where an index is left of a log that is gone. No crash leaves that: the index comes after the log.
+fn refuse_lost_log(directory: &Path) -> Result<(), OpenError> {
+    let (log, index) = (log_folder(directory), directory.join(INDEX_FOLDER));
+    if log.is_dir() && is_empty(&log)? && index.is_dir() && !is_empty(&index)? {
+        return Err(OpenError::LogLost { path: log });
+    }
+    Ok(())
+}
+
+fn is_empty(directory: &Path) -> Result<bool, OpenError> {
     let mut entries = std::fs::read_dir(directory)
         .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(OpenError::NotALedger { path: directory.to_owned(), exists: true }),
-    }
+    Ok(entries.next().is_none())
 }
 
 /// The log's folder in a ledger.

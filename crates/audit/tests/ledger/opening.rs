@@ -26,6 +26,23 @@ fn a_folder_of_other_files_is_not_made_a_ledger() {
 }
 
 #[test]
+fn a_log_whose_files_are_gone_is_not_started_over() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(custom("a")).unwrap();
+    ledger.close().unwrap();
+    let log = place.path().join("wal");
+    for file in std::fs::read_dir(&log).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let error = Ledger::open(place.path()).unwrap_err();
+    assert!(matches!(&error, OpenError::LogLost { path } if *path == log), "{error}");
+    assert_eq!(error.class(), ErrorClass::Damage);
+    assert_eq!(Ledger::open_read_only(place.path()).unwrap_err().class(), ErrorClass::Damage);
+    assert_eq!(std::fs::read_dir(&log).unwrap().count(), 0);
+}
+
+#[test]
 fn a_second_writer_is_told_who_holds_the_ledger() {
     let place = Place::new();
     let _ledger = place.open();
