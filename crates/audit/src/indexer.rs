@@ -60,10 +60,11 @@ impl EventIndexer {
 
     /// Marks `old`, and the version that had replaced it before, as replaced by `placed`.
     fn supersede(&self, old: EventId, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
-        let newest_before = match pending.get(key::superseded::key(old))? {
-            Some(value) => key::superseded::decode_value(&value)?.1,
-            None => old,
-        };
+        let mut newest_before = old;
+        // Each of them names a version that came after it, so that this ends.
+        while let Some(value) = pending.get(key::superseded::key(newest_before))? {
+            newest_before = key::superseded::decode_value(&value)?.1;
+        }
         let value = key::superseded::value(placed.seq, placed.event.event_id);
         pending.put(key::superseded::key(old), value.clone());
         pending.put(key::superseded::key(newest_before), value);

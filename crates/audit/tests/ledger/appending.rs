@@ -51,6 +51,23 @@ fn one_id_sent_by_many_threads_is_stored_once() {
 }
 
 #[test]
+fn an_event_sent_again_at_once_is_recognised_however_far_the_index_is_behind() {
+    const EVENTS: u64 = 2000;
+    let place = Place::new();
+    let ledger = place.open();
+    let events: Vec<_> = (0..EVENTS).map(|seq| (Seq::new(seq), custom("a").with_run("r"))).collect();
+    for (_, event) in &events {
+        drop(ledger.submit(event.clone(), Durability::Buffered).unwrap());
+    }
+    ledger.sync().unwrap();
+    for (seq, event) in events.into_iter().rev() {
+        let again = ledger.submit(event, Durability::Durable).unwrap();
+        assert_eq!((again.seq(), again.is_duplicate()), (seq, true));
+    }
+    assert_eq!(ledger.run("r").unwrap().unwrap().events, EVENTS);
+}
+
+#[test]
 fn what_is_too_large_or_named_too_long_is_refused_and_nothing_is_appended() {
     let place = Place::new();
     let ledger = place.open();

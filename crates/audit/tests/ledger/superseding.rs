@@ -46,6 +46,21 @@ fn two_versions_that_replace_the_same_event_do_not_count_twice() {
 }
 
 #[test]
+fn a_late_replacement_of_an_old_version_replaces_the_newest_one() {
+    let place = Place::new();
+    let ledger = place.open();
+    let other = answer(5000, None);
+    let first = answer(1, None);
+    let second = answer(20, Some(&first));
+    let third = answer(300, Some(&second));
+    let late = answer(4, Some(&first));
+    for event in [&other, &first, &second, &third, &late] {
+        ledger.append(event.clone()).unwrap();
+    }
+    assert_eq!(live(&ledger), (vec![0, 4], 2, 5004));
+}
+
+#[test]
 fn a_version_that_comes_before_what_it_replaces_stays_the_newest() {
     let place = Place::new();
     let ledger = place.open();
