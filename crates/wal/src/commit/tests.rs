@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::segment::name::segment_name;
 use crate::testing::faulty::{Call, Fault, FaultyStorage};
 use crate::testing::{append, kill, payload, payloads, place, small};
 use crate::{AppendError, CloseError, Durability, DurableWait, Options, Seq, VerifyOptions, Wal, verify};
@@ -120,6 +121,11 @@ fn fills_up_and_resumes(call: Call, path_end: &'static str, errno: i32) {
     for number in number..number + 60 {
         append(&wal, number);
     }
+    let new_segment = path.join(segment_name(Seq::new(number)));
+    assert!(
+        new_segment.exists(),
+        "no offset that was written, or may have been, is written with other bytes"
+    );
     let all: Vec<_> = (0..number + 60).map(payload).collect();
     assert_eq!(payloads(&wal.reader()), all);
     kill(wal);
@@ -143,6 +149,24 @@ fn a_full_disk_at_the_sync_of_a_spare_is_a_clean_error_and_appends_resume() {
 #[test]
 fn a_full_disk_in_the_middle_of_a_segment_ends_it_there_and_appends_resume() {
     fills_up_and_resumes(Call::Write, ".wal", NO_SPACE);
+}
+
+#[test]
+fn what_was_refused_for_lack_of_space_never_turns_up() {
+    let (_directory, path) = place();
+    let (storage, options) = faulty();
+    let (wal, _) = Wal::open(&path, options.clone()).unwrap();
+    append(&wal, 0);
+    // The first call writes all of the commit but zeroes, which stand in the file already. The process dies before the
+    // background has sealed the segment.
+    storage.fail(fault(Call::Open, "00.wal", TOO_MANY_FILES));
+    storage.fail(Fault { after: 1, times: 1, ..fault(Call::Write, "00.wal", NO_SPACE) });
+    let refused = wal.append(&[0; 920], Durability::Durable);
+    assert!(matches!(refused, Err(AppendError::StorageFull(_))), "{refused:?}");
+    kill(wal);
+    storage.heal();
+    let (wal, report) = Wal::open(&path, options).unwrap();
+    assert_eq!((report.recovered_records, payloads(&wal.reader())), (0, vec![payload(0)]));
 }
 
 #[test]

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::segment::name::segment_name;
+use crate::storage::{OpenMode, Storage};
 use crate::testing::simulated::{Event, MOUNTED, SimulatedDisk};
 use crate::testing::{kill, payloads};
-use crate::{Durability, Options, Reader, ReaderOptions, VerifyOptions, Wal, verify};
+use crate::{Durability, Options, Reader, ReaderOptions, Seq, VerifyOptions, Wal, verify};
 
 /// How many of the possible states of the disk are looked at after each power cut.
 const POWER_CUTS: u64 = 3;
@@ -156,6 +158,32 @@ fn what_a_failed_sync_lost_is_neither_acknowledged_nor_shown_before_it_is_writte
 }
 
 #[test]
+fn a_log_that_died_before_its_first_append_is_not_said_to_be_clean() {
+    let disk = SimulatedDisk::default();
+    session(&disk, 0..4, true, &mut Promised::default());
+    let (wal, report) = Wal::open(&path(), options(&disk)).unwrap();
+    assert!(report.clean);
+    let power_cuts = (0..8).map(|choices| disk.after_power_cut(choices));
+    for disk in power_cuts.chain([disk.after_kill()]) {
+        let (wal, report) = Wal::open(&path(), options(&disk)).unwrap();
+        assert!(!report.clean);
+        kill(wal);
+    }
+    kill(wal);
+}
+
+#[test]
+fn a_log_that_was_closed_is_clean_also_after_a_power_cut() {
+    let disk = SimulatedDisk::default();
+    session(&disk, 0..4, true, &mut Promised::default());
+    for choices in 0..8 {
+        let (wal, report) = Wal::open(&path(), options(&disk.after_power_cut(choices))).unwrap();
+        assert!(report.clean && !report.ambiguous);
+        kill(wal);
+    }
+}
+
+#[test]
 fn the_directories_that_were_made_for_a_log_survive_with_it() {
     for choices in 0..20 {
         let disk = SimulatedDisk::default();
@@ -169,22 +197,64 @@ fn the_directories_that_were_made_for_a_log_survive_with_it() {
 }
 
 #[test]
-fn recovery_that_is_cut_short_at_any_moment_is_done_again() {
+fn recovery_that_is_cut_short_at_any_moment_is_done_again_and_shows_nothing_that_can_vanish() {
+    // These are a write, a sync and a move of the watermark, in some order.
     for death in [60, 61, 62] {
         let disk = SimulatedDisk::default();
         disk.plan(death, Event::Death);
         let promised = life(&disk);
-        for choices in 0..4 {
-            let torn = disk.after_power_cut(choices);
+        for (state, found) in
+            [disk.after_kill(), disk.after_power_cut(0), disk.after_power_cut(1)].iter().enumerate()
+        {
             for operation in 0..40 {
-                let disk = torn.after_kill();
+                let disk = found.after_kill();
                 disk.plan(disk.operations() + operation, Event::Death);
+                let mut promised = promised.clone();
                 if let Ok((wal, _)) = Wal::open(&path(), options(&disk)) {
+                    promised.look(&disk, &wal);
                     kill(wal);
                 }
-                let when = format!("death at {death}, state {choices}, recovery cut at {operation}");
+                let when = format!("death at {death}, state {state}, recovery cut at {operation}");
                 survives_power_cuts(&disk, &promised, &when);
             }
+        }
+    }
+}
+
+fn contents(disk: &SimulatedDisk, name: &Path) -> Vec<u8> {
+    let file = disk.open(&path().join(name), OpenMode::Read).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.length().unwrap()).unwrap()];
+    let read = file.read_at(&mut bytes, 0).unwrap();
+    assert_eq!(read, bytes.len());
+    bytes
+}
+
+#[test]
+fn torn_bytes_are_in_one_file_or_another_whenever_recovery_dies() {
+    let disk = SimulatedDisk::default();
+    session(&disk, 0..4, false, &mut Promised::default());
+    let segment = PathBuf::from(segment_name(Seq::ZERO));
+    let last = contents(&disk, &segment).iter().rposition(|byte| *byte != 0).unwrap();
+    let torn: Vec<u8> = (1..=250).cycle().take(2000).collect();
+    let file = disk.open(&path().join(segment), OpenMode::Write).unwrap();
+    file.write_at(&torn, (last as u64 + 1).next_multiple_of(8)).unwrap();
+    file.sync_data().unwrap();
+    let is_kept = |disk: &SimulatedDisk| {
+        let names = disk.list(&path()).unwrap();
+        let holds = |name: &Path| contents(disk, name).windows(torn.len()).any(|bytes| bytes == torn);
+        names.iter().any(|name| holds(Path::new(name)))
+    };
+    for operation in 0..30 {
+        let dying = disk.after_kill();
+        dying.plan(dying.operations() + operation, Event::Death);
+        if let Ok((wal, _)) = Wal::open(&path(), options(&dying)) {
+            kill(wal);
+        }
+        for choices in 0..4 {
+            let found = dying.after_power_cut(choices);
+            assert!(is_kept(&found), "recovery cut at {operation}, state {choices}");
+            kill(Wal::open(&path(), options(&found)).unwrap().0);
+            assert!(is_kept(&found.after_power_cut(choices)), "recovered again after {operation}");
         }
     }
 }
