@@ -17,8 +17,9 @@ pub(crate) const SLOT_BYTES: usize = PAYLOAD_BYTES + 44;
 /// What is allocated. More than any round fills on a disk that honours syncs; a round that does is refused.
 const FILE_BYTES: usize = 256 << 20;
 
-/// How much is zero-written at a time.
-const ZEROES_BYTES: usize = 1 << 20;
+/// How much is zero-written at a time: as the log does it. Pages that were written one by one sync faster than those of
+/// larger writes (by about a fifth here), and the references must not lack that.
+const ZEROES_BYTES: usize = 4096;
 
 /// A file of slots.
 pub(crate) struct SlotFile(File);
