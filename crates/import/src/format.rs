@@ -59,8 +59,7 @@ impl Format {
     pub const fn extensions(self) -> &'static [&'static str] {
         match self {
             Self::ClaudeCode | Self::Jsonl => &["jsonl"],
-            Self::TauBench => &["json"],
-            Self::SweAgent => &["traj"],
+            Self::TauBench | Self::SweAgent => &["json", "traj"],
             Self::Auto => &["jsonl", "json", "traj"],
         }
     }
