@@ -106,7 +106,7 @@ impl<'s, 'l> Import<'s, 'l> {
                 self.time = reading.time_or_snapshot().unwrap_or(self.time);
                 let (source_id, time) = (source_id(&reading), self.time);
                 let held =
-                    self.hold(bytes, false, source_id, |session| reading.event(session, time, None))?;
+                    self.hold(bytes, false, &source_id, |session| reading.event(session, time, None))?;
                 let known = self.counted(held);
                 self.take_note(&reading, known);
                 Ok(known)
@@ -115,7 +115,7 @@ impl<'s, 'l> Import<'s, 'l> {
                 self.sink.count_unparsed();
                 let first = records.first().map(|record| Reading::of(record, bytes));
                 self.time = first.and_then(|reading| reading.time_or_snapshot()).unwrap_or(self.time);
-                let held = self.hold_unparsed(bytes, false, line_id(bytes), reason)?;
+                let held = self.hold_unparsed(bytes, false, &line_id(bytes), reason)?;
                 let known = self.counted(held);
                 for record in &records {
                     self.record_in_line(record, bytes, known)?;
@@ -137,7 +137,7 @@ impl<'s, 'l> Import<'s, 'l> {
             line.piece,
             crate::lines::SOURCE_LINE_BYTES_MAX
         );
-        let held = self.hold_unparsed(&line.bytes, line.continues, source_id, reason)?;
+        let held = self.hold_unparsed(&line.bytes, line.continues, &source_id, reason)?;
         Ok(if line.piece == 0 { self.counted(held) } else { held.known })
     }
 
@@ -152,7 +152,7 @@ impl<'s, 'l> Import<'s, 'l> {
         &mut self,
         bytes: &[u8],
         continues: bool,
-        source_id: String,
+        source_id: &str,
         reason: String,
     ) -> Result<Held, ImportError> {
         let time = self.time;
@@ -170,12 +170,12 @@ impl<'s, 'l> Import<'s, 'l> {
         &mut self,
         bytes: &[u8],
         continues: bool,
-        source_id: String,
+        source_id: &str,
         event: impl FnOnce(&Session) -> Event,
     ) -> Result<Held, ImportError> {
         let digest = SourceDigest::of_line(bytes);
         let (source_id, former) =
-            match self.place_for(source_id, bytes, |_, known| Ok(known.digest == digest))? {
+            match self.place_for(source_id, &LINE_NAMES, bytes, |_, known| Ok(known.digest == digest))? {
                 Place::Taken(known) => return Ok(Held { known, was_there: true }),
                 Place::Free { source_id, former } => (source_id, former),
             };
@@ -195,7 +195,7 @@ impl<'s, 'l> Import<'s, 'l> {
         let is_same = |sink: &mut Sink<'_>, known: Known| -> Result<bool, ImportError> {
             Ok(known.digest == digest || points_into(&sink.stored(known)?.event) == Some(holder_id))
         };
-        match self.place_for(source_id(&reading), reading.bytes(), is_same)? {
+        match self.place_for(&source_id(&reading), &RECORD_NAMES, reading.bytes(), is_same)? {
             Place::Taken(_) => self.sink.count_duplicate(),
             Place::Free { source_id, former } => {
                 let event = Event {
@@ -210,26 +210,35 @@ impl<'s, 'l> Import<'s, 'l> {
         Ok(())
     }
 
-    /// Where a record of these bytes has its place: where one of the same id is, if that is the same; beside it, if it is
-    /// another version.
+    /// Where a record of these bytes has its place: where one of the same id is, if that is the same; else beside it, as
+    /// another version, under the first of the ids that `names` makes of its id and is free. What has the last of them is
+    /// the same by its name.
     fn place_for(
         &mut self,
-        source_id: String,
+        source_id: &str,
+        names: &[fn(&str, &str) -> String],
         bytes: &[u8],
-        is_same: impl FnOnce(&mut Sink<'_>, Known) -> Result<bool, ImportError>,
+        is_same: impl Fn(&mut Sink<'_>, Known) -> Result<bool, ImportError>,
     ) -> Result<Place, ImportError> {
-        let Some(known) = self.sink.find(Some(&self.session.id), &source_id)? else {
-            return Ok(Place::Free { source_id, former: None });
+        let Some(mut known) = self.sink.find(Some(&self.session.id), source_id)? else {
+            return Ok(Place::Free { source_id: source_id.to_owned(), former: None });
         };
         if is_same(self.sink, known)? {
             return Ok(Place::Taken(known));
         }
-        let source_id = format!("{source_id}#{}", sha256_prefix(bytes, 16));
-        if let Some(version) = self.sink.find(Some(&self.session.id), &source_id)? {
-            return Ok(Place::Taken(version));
+        let hash = sha256_prefix(bytes, 16);
+        for name in names {
+            let source_id = name(source_id, &hash);
+            let Some(version) = self.sink.find(Some(&self.session.id), &source_id)? else {
+                let former = self.sink.event_id(known)?;
+                return Ok(Place::Free { source_id, former: Some(former) });
+            };
+            if is_same(self.sink, version)? {
+                return Ok(Place::Taken(version));
+            }
+            known = version;
         }
-        let former = self.sink.event_id(known)?;
-        Ok(Place::Free { source_id, former: Some(former) })
+        Ok(Place::Taken(known))
     }
 
     fn take_note(&mut self, reading: &Reading<'_>, line: Known) {
@@ -247,6 +256,21 @@ impl<'s, 'l> Import<'s, 'l> {
         }
         Ok(self.sink.settle()?)
     }
+}
+
+/// The ids under which another version of a record in a broken line is kept: one for each content.
+const RECORD_NAMES: [fn(&str, &str) -> String; 1] = [another_version];
+
+/// Those of a line. A record of the very same bytes, which stands in a broken line, may have the first; it does not hold
+/// the line.
+const LINE_NAMES: [fn(&str, &str) -> String; 2] = [another_version, line_beside_record];
+
+fn another_version(source_id: &str, hash: &str) -> String {
+    format!("{source_id}#{hash}")
+}
+
+fn line_beside_record(source_id: &str, hash: &str) -> String {
+    format!("{source_id}#{hash}/line")
 }
 
 /// The event that holds a line.

@@ -80,6 +80,16 @@ fn whatever_a_line_is_it_is_kept_byte_for_byte() {
 }
 
 #[test]
+fn a_line_is_held_though_two_broken_lines_before_it_showed_the_same_record() {
+    let named = asked("u1", 1, "mend it");
+    let text = format!("{{{named}\n{{\"{named}\n{named}\n{named}");
+    let archive = Archive::new();
+    archive.import(text.as_bytes());
+    assert_eq!(String::from_utf8(archive.transcript("s")).unwrap(), text);
+    assert_eq!(archive.import(text.as_bytes()).appended, 0);
+}
+
+#[test]
 fn every_save_of_a_file_that_is_cut_anywhere_comes_back() {
     let text = session()[..4].join("\n");
     for cut in (1..text.len()).step_by(41) {
