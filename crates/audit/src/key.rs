@@ -9,7 +9,7 @@
 //! | 01 | event id | `Seq` | `event_id` |
 //! | 02 | hash of a source id, hash of its session | `Seq`, digest | `source_id` |
 //! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
-//! | 04 | `Seq` of a record that is no readable event, or repeats an event id | why | `anomaly` |
+//! | 04 | `Seq` of a record that is damaged, no readable event, or repeats an event id | why | `anomaly` |
 //! | 10 | position | – | `stream` |
 //! | 11 | dimension, value, position | – | `stream` |
 //! | 20 | run id | the run's figures | `run` |
