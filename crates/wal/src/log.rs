@@ -17,7 +17,7 @@ use crate::durable_mark::DurableMark;
 use crate::error::{CloseError, OpenError};
 use crate::leaf::LeafFunction;
 use crate::lock::WriterLock;
-use crate::options::Options;
+use crate::options::{Background, Options};
 use crate::seq::LedgerId;
 use crate::spare::SpareShelf;
 use crate::storage::Storage;
@@ -78,12 +78,20 @@ impl Log {
             threads: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         });
+        if options.background == Background::Caller {
+            return Ok(log);
+        }
         log.spawn("runledger-flush", Log::run_flusher)?;
         if let Err(error) = log.spawn("runledger-upkeep", Log::run_upkeep) {
             log.stop_threads();
             return Err(error);
         }
         Ok(log)
+    }
+
+    /// Does one thing that the background would do. Returns whether there was one.
+    pub(crate) fn tend(&self) -> bool {
+        self.do_flush() || self.do_upkeep()
     }
 
     fn spawn(self: &Arc<Log>, name: &str, run: fn(&Log)) -> Result<(), OpenError> {
@@ -120,6 +128,8 @@ impl Log {
         };
         self.lead();
         self.stop_threads();
+        // What no thread did: sealing, as the threads would have before they ended.
+        while self.do_upkeep() {}
         let finished = self.finish();
         self.durable.finish();
         *self.lock.lock() = None;

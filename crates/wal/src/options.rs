@@ -47,6 +47,20 @@ pub enum Durability {
     Durable,
 }
 
+/// Who does the work that no caller waits for: syncing what is only buffered, sealing full segments, making the next
+/// one ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Background {
+    /// Two threads of the log's own.
+    #[default]
+    Threads,
+    /// The caller, by [`Wal::tend`](crate::Wal::tend). Without it, what is buffered becomes durable with the next
+    /// durable append, sync or close. For programs that must not start threads, and for those that decide when
+    /// everything happens, such as a simulation.
+    Caller,
+}
+
 /// How a log is opened for writing.
 ///
 /// ```
@@ -60,6 +74,7 @@ pub struct Options {
     pub(crate) commit_alignment_bytes: u32,
     pub(crate) commit_queue_bytes_max: u64,
     pub(crate) sync_delay_max: Duration,
+    pub(crate) background: Background,
     pub(crate) leaf_function: Arc<dyn LeafFunction>,
     pub(crate) storage: Arc<dyn Storage>,
 }
@@ -72,6 +87,7 @@ impl Default for Options {
             commit_alignment_bytes: COMMIT_ALIGNMENT_BYTES_MIN,
             commit_queue_bytes_max: COMMIT_QUEUE_BYTES_MAX_DEFAULT,
             sync_delay_max: SYNC_DELAY_DEFAULT,
+            background: Background::default(),
             leaf_function: Arc::new(Blake3Leaf),
             storage: Arc::new(DiskStorage),
         }
@@ -114,6 +130,12 @@ impl Options {
     #[must_use]
     pub fn sync_delay_max(self, sync_delay_max: Duration) -> Options {
         Options { sync_delay_max, ..self }
+    }
+
+    /// Who does what no caller waits for.
+    #[must_use]
+    pub fn background(self, background: Background) -> Options {
+        Options { background, ..self }
     }
 
     /// The function that makes leaves. A log keeps to the one that it was created with.
@@ -159,6 +181,7 @@ impl fmt::Debug for Options {
             .field("commit_alignment_bytes", &self.commit_alignment_bytes)
             .field("commit_queue_bytes_max", &self.commit_queue_bytes_max)
             .field("sync_delay_max", &self.sync_delay_max)
+            .field("background", &self.background)
             .field("leaf_function", &self.leaf_function.id())
             .field("storage", &self.storage)
             .finish()

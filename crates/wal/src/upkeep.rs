@@ -1,4 +1,4 @@
-//! The background thread that seals segments that are full and makes the next spare ready.
+//! What happens in the background: sealing segments that are full and making the next spare ready.
 //!
 //! Nothing that it does is needed for a record to be durable, and whatever it leaves undone is done at the next open.
 
@@ -24,6 +24,7 @@ struct Tasks {
     stop: bool,
 }
 
+#[derive(Clone, Copy)]
 enum Task {
     Seal(Sealable),
     PrepareSpare(u64),
@@ -47,20 +48,31 @@ impl Upkeep {
         self.wake.notify_one();
     }
 
+    /// Waits for something to do. `None` when there will be nothing more.
     fn next(&self) -> Option<Task> {
         let mut tasks = self.tasks.lock();
         loop {
-            if let Some(sealable) = tasks.sealable.pop_front() {
-                return Some(Task::Seal(sealable));
+            match tasks.take() {
+                None if !tasks.stop => self.wake.wait(&mut tasks),
+                task => return task,
             }
-            if tasks.stop {
-                return None;
-            }
-            if let Some(bytes) = tasks.spare_bytes.take() {
-                return Some(Task::PrepareSpare(bytes));
-            }
-            self.wake.wait(&mut tasks);
         }
+    }
+
+    /// What is to be done now, if anything.
+    fn try_next(&self) -> Option<Task> {
+        self.tasks.lock().take()
+    }
+}
+
+impl Tasks {
+    fn take(&mut self) -> Option<Task> {
+        if let Some(sealable) = self.sealable.pop_front() {
+            return Some(Task::Seal(sealable));
+        }
+        // A log that is being given up needs no successor for its segment.
+        let wanted = self.spare_bytes.take().filter(|_| !self.stop);
+        wanted.map(Task::PrepareSpare)
     }
 }
 
@@ -68,16 +80,27 @@ impl Log {
     /// The upkeep thread's life.
     pub(crate) fn run_upkeep(&self) {
         while let Some(task) = self.upkeep.next() {
-            match task {
-                Task::Seal(Sealable { first_seq, end }) => {
-                    // Keeps what opening has to look at after a power cut to about a segment.
-                    self.sync_watermark();
-                    let sealed = seal(&*self.storage, &self.directory, self.ledger_id, first_seq, end);
-                    self.counters.count_seal(sealed.is_ok());
-                }
-                // If there is no space for it now, whoever needs it will try again, and say so.
-                Task::PrepareSpare(bytes) => drop(self.shelf.prepare(bytes)),
+            self.do_task(task);
+        }
+    }
+
+    /// Does one thing that the upkeep thread would do. Returns whether there was one.
+    pub(crate) fn do_upkeep(&self) -> bool {
+        let Some(task) = self.upkeep.try_next() else { return false };
+        self.do_task(task);
+        true
+    }
+
+    fn do_task(&self, task: Task) {
+        match task {
+            Task::Seal(Sealable { first_seq, end }) => {
+                // Keeps what opening has to look at after a power cut to about a segment.
+                self.sync_watermark();
+                let sealed = seal(&*self.storage, &self.directory, self.ledger_id, first_seq, end);
+                self.counters.count_seal(sealed.is_ok());
             }
+            // If there is no space for it now, whoever needs it will try again, and say so.
+            Task::PrepareSpare(bytes) => drop(self.shelf.prepare(bytes)),
         }
     }
 }

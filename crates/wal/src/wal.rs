@@ -177,6 +177,30 @@ impl Wal {
         self.log.sync()
     }
 
+    /// Does one thing that nobody waits for: makes what is buffered durable, syncs the watermark, seals a full segment,
+    /// or makes the next one ready. Returns whether there was anything to do.
+    ///
+    /// For logs that were opened with [`Background::Caller`](crate::Background::Caller); the others do all this by
+    /// themselves.
+    ///
+    /// ```
+    /// use runledger_wal::{Background, Durability, Options, Wal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("wal");
+    /// let (wal, _) = Wal::open(&path, Options::new().create(true).background(Background::Caller))?;
+    /// let receipt = wal.append(b"later", Durability::Buffered)?;
+    /// assert!(wal.durable_end() <= receipt.seq);
+    /// while wal.tend() {}
+    /// assert!(wal.durable_end() > receipt.seq);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tend(&self) -> bool {
+        self.log.tend()
+    }
+
     /// The first record that isn't durable: the number of those that are.
     pub fn durable_end(&self) -> Seq {
         self.log.durable.end()

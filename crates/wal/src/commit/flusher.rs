@@ -99,6 +99,25 @@ impl Log {
         }
     }
 
+    /// Does one thing that the flusher would do in time, now. Returns whether there was one.
+    pub(crate) fn do_flush(&self) -> bool {
+        let mut queue = self.queue.lock();
+        let can_lead = !queue.leading && queue.refusal().is_none();
+        if can_lead && queue.flush.at.take().is_some() {
+            queue.filling.sync = true;
+            queue.leading = true;
+            drop(queue);
+            self.lead();
+            return true;
+        }
+        if queue.flush.watermark_written_at.take().is_some() {
+            drop(queue);
+            self.sync_watermark();
+            return true;
+        }
+        false
+    }
+
     /// Syncs the watermark without holding up the next commit. A failed sync here is as final as any other.
     pub(crate) fn sync_watermark(&self) {
         let file = self.tail.lock().watermark_file().clone();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::options::{Options, ReaderOptions};
 use crate::testing::{append, kill, open_in, payload, payloads, place, small};
-use crate::{DurableWait, RECORD_BYTES_MAX, ReadError};
+use crate::{Background, DurableWait, RECORD_BYTES_MAX, ReadError};
 
 #[test]
 fn what_was_appended_is_read_back_in_order_across_segments_and_reopenings() {
@@ -124,6 +124,23 @@ fn what_nobody_waits_for_becomes_durable_within_the_bound() {
     }
     let receipt = wal.append(b"written", Durability::Written).unwrap();
     assert!(matches!(wal.wait_durable_past(receipt.seq, None), DurableWait::Durable(_)));
+}
+
+#[test]
+fn without_threads_the_caller_does_what_they_would() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, small().background(Background::Caller)).unwrap();
+    (0..40).for_each(|number| append(&wal, number));
+    wal.append(&payload(40), Durability::Buffered).unwrap();
+    assert_eq!((wal.durable_end(), wal.counters().sealed), (Seq::new(40), 0));
+    while wal.tend() {}
+    assert_eq!((wal.durable_end(), wal.counters().sealed), (Seq::new(41), 1));
+    assert!(path.join("spare.wal").exists() && !wal.tend());
+    wal.append(&payload(41), Durability::Buffered).unwrap();
+    drop(wal);
+    let (wal, report) = open_in(&path);
+    assert!(report.clean);
+    assert_eq!(payloads(&wal.reader()).len(), 42);
 }
 
 #[test]
