@@ -1,7 +1,8 @@
 //! `cargo xtask check`: what reads the code without running it.
 //!
-//! The lints run twice over `runledger-wal`: once in the workspace's one feature set, which has every optional
-//! feature, and once bare, so that code behind a feature can't be needed by code outside it.
+//! The lints run three times over `runledger-wal`: in the workspace's one feature set, which has every optional
+//! feature that a program can want; bare, so that code behind a feature can't be needed by code outside it; and with
+//! the bugs that tests can plant.
 
 use anyhow::Result;
 
@@ -9,7 +10,7 @@ use crate::repository::Repository;
 use crate::step;
 use crate::tidy;
 
-/// Every optional feature of the workspace. Lints, tests, docs and examples all use this one set: with two of them,
+/// Every optional feature of the workspace but the bugs that tests can plant. Lints, tests, docs and examples all use this one set: with two of them,
 /// cargo builds most crates twice.
 pub(crate) const FEATURES: &str = "--features=runledger-wal/tokio";
 
@@ -37,7 +38,12 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
         "warnings",
     ]);
     step::run("lints", &mut lints)?;
-    let mut bare_lints =
-        repository.cargo(["clippy", "--package", "runledger-wal", "--all-targets", "--locked"]);
-    step::run("lints of runledger-wal without features", bare_lints.args(["--", "-D", "warnings"]))
+    let log_lints = |features: &[&str]| {
+        let mut lints =
+            repository.cargo(["clippy", "--package", "runledger-wal", "--all-targets", "--locked"]);
+        lints.args(features).args(["--", "-D", "warnings"]);
+        lints
+    };
+    step::run("lints of runledger-wal without features", &mut log_lints(&[]))?;
+    step::run("lints of runledger-wal with planted bugs", &mut log_lints(&["--features=planted-bugs"]))
 }

@@ -7,6 +7,7 @@
 
 use crate::damage::{Problem, check_crc, check_field, check_zero};
 use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
+use crate::planted::{Bug, planted};
 use crate::record::{RECORD_ALIGNMENT_BYTES, RECORD_HEADER_BYTES};
 use crate::seq::Seq;
 
@@ -54,7 +55,9 @@ impl Frame {
         if magic != FRAME_MAGIC {
             return Err(Problem::magic(PART, FRAME_MAGIC_TEXT, &magic));
         }
-        check_crc(PART, crc32c::crc32c_append(seed, part(block, 0..60)), u32_at(block, 60))?;
+        if !planted(Bug::BelieveFrameUnchecked) {
+            check_crc(PART, crc32c::crc32c_append(seed, part(block, 0..60)), u32_at(block, 60))?;
+        }
         check_zero(PART, "flags", part(block, 4..8))?;
         check_zero(PART, "reserved bytes", part(block, 36..40))?;
         check_zero(PART, "reserved bytes", part(block, 48..52))?;

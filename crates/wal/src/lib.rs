@@ -70,6 +70,9 @@ mod recover;
 
 mod error;
 
+// What the tests need.
+mod planted;
+
 #[cfg(test)]
 mod testing;
 
@@ -85,6 +88,9 @@ pub use options::{
     BATCH_BYTES_MAX, Background, COMMIT_QUEUE_BYTES_MAX_DEFAULT, Durability, Options, ReaderOptions,
     SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SYNC_DELAY_DEFAULT,
 };
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub use planted::{Bug, plant};
 pub use reader::{DiskUsage, Reader, Scan};
 pub use record::{RECORD_BYTES_MAX, Record};
 pub use recover::{RecoverOptions, RecoverReport, Repair, recover};

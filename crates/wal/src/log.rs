@@ -18,6 +18,7 @@ use crate::error::{CloseError, OpenError};
 use crate::leaf::LeafFunction;
 use crate::lock::WriterLock;
 use crate::options::{Background, Options};
+use crate::planted::{Bug, planted};
 use crate::seq::LedgerId;
 use crate::spare::SpareShelf;
 use crate::storage::Storage;
@@ -119,11 +120,11 @@ impl Log {
             }
             queue.closed = true;
             // Whoever leads now ends in a moment; whoever was passed the lead, too.
-            while queue.leading {
+            while queue.leading && !planted(Bug::CloseBesideLeader) {
                 self.room.wait(&mut queue);
             }
             queue.leading = true;
-            queue.filling.sync = true;
+            queue.filling.sync = !planted(Bug::CleanMarkBeforeSync);
             Arc::clone(&queue.filling.outcome)
         };
         self.lead();
@@ -159,7 +160,7 @@ impl Log {
             return Err(crate::error::AppendError::OutcomeUnknown(error).into());
         }
         let mut tail = self.tail.lock();
-        if tail.has_unsynced() {
+        if tail.has_unsynced() && !planted(Bug::CleanMarkBeforeSync) {
             // The last commit couldn't be written for lack of space; what was written before it still can be synced.
             tail.sync()?;
         }

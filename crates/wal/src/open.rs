@@ -13,6 +13,7 @@ use crate::error::OpenError;
 use crate::lock::WriterLock;
 use crate::log::Log;
 use crate::options::Options;
+use crate::planted::{Bug, planted};
 use crate::recovery::apply::Surgeon;
 use crate::recovery::examine::{Examined, Examiner, newer};
 use crate::recovery::table::{Answer, Mark, Row, decide};
@@ -99,7 +100,9 @@ fn missing_above<'a>(storage: &dyn Storage, directory: &'a Path) -> Vec<&'a Path
 
 /// Makes a directory's own name durable.
 fn sync_name_of(storage: &dyn Storage, directory: &Path) -> Result<(), StorageError> {
-    let Some(parent) = directory.parent() else { return Ok(()) };
+    let Some(parent) = directory.parent().filter(|_| !planted(Bug::SkipParentDirectorySync)) else {
+        return Ok(());
+    };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     storage.sync_directory(parent).map_err(|error| StorageError::new("sync", parent, error))
 }
@@ -138,6 +141,9 @@ pub(crate) fn read_watermark(
     match read_slots(storage, directory)? {
         Some(Slots::Sound { newest, other_broken }) => Ok((newest, other_broken)),
         Some(Slots::NewerVersion(found)) => Err(newer(directory.join(WATERMARK_NAME), found)),
+        Some(Slots::Broken(_)) if planted(Bug::BrokenWatermarkIsNewLog) => {
+            Ok((Watermark::of_new_ledger(LedgerId::from_bytes(storage.random())), false))
+        }
         Some(Slots::Broken(problem)) => Err(damaged(problem)),
         None => Err(damaged(Problem::Missing)),
     }
@@ -232,12 +238,12 @@ impl<'a> Opening<'a> {
         let mut watermark = WatermarkFile::resume(storage, directory, mark)?;
         let goes_on = row.answer == Answer::Continue;
         let torn_file = if goes_on { None } else { surgeon.apply(&examined, row.answer, &mut watermark)? };
-        if goes_on {
+        if goes_on && !planted(Bug::KeepCleanMark) {
             mark_in_use(&mut watermark)?;
         }
         let last = examined.parts.last();
         let last_capacity_bytes = last.map_or(0, |part| part.segment.header.capacity_bytes);
-        let grows = goes_on && last.is_some_and(|part| !part.sealed);
+        let grows = (goes_on || planted(Bug::ReuseBytesAfterCut)) && last.is_some_and(|part| !part.sealed);
         let mut unsealed =
             unsealed_before(storage, directory, mark.ledger_id, &inventory.segments, mark.segment)?;
         unsealed.extend(examined.unsealed(grows));

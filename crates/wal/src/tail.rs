@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::commit::batch::Batch;
 use crate::options::{FIRST_SEGMENT_BYTES, Options};
+use crate::planted::{Bug, planted};
 use crate::segment::Segment;
 use crate::segment::header::{HEADER_END, SegmentHeader};
 use crate::segment::name::segment_name;
@@ -133,6 +134,11 @@ impl Tail {
         self.watermark.last().seq
     }
 
+    /// The first record that isn't written.
+    pub(crate) fn written_end(&self) -> Seq {
+        self.written_end
+    }
+
     /// The number of syncs of segments so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.syncs
@@ -145,13 +151,16 @@ impl Tail {
     /// Writes a commit, and syncs it and all before it if it asks for that. An empty one may ask too.
     pub(crate) fn commit(&mut self, batch: &mut Batch) -> Result<(), CommitFailure> {
         if batch.records > 0 {
-            debug_assert_eq!(batch.first_seq, self.written_end, "commits follow each other without a gap");
+            debug_assert!(
+                batch.first_seq == self.written_end || planted(Bug::KeepNumbersOfRefusedCommit),
+                "commits follow each other without a gap"
+            );
             match self.active.as_ref().and_then(|active| active.room_for(batch)) {
                 Some(offset) => self.write_in_place(batch, offset)?,
                 None => self.write_into_new_segment(batch)?,
             }
         }
-        if batch.sync {
+        if batch.sync && !planted(Bug::AcknowledgeBeforeSync) {
             self.sync().map_err(CommitFailure::Unknown)?;
         }
         Ok(())
@@ -172,8 +181,13 @@ impl Tail {
         if !self.has_unsynced() {
             return Ok(());
         }
+        if planted(Bug::AdvanceWatermarkBeforeSync) {
+            self.mark_durable(false)?;
+        }
         let active = self.active.as_ref().expect("what isn't durable yet lies in the active segment");
-        active.segment.file.sync()?;
+        if !planted(Bug::SkipCommitSync) {
+            active.segment.file.sync()?;
+        }
         self.syncs += 1;
         // CRASH: durable, and the watermark doesn't say so. Opening finds the commit behind the watermark.
         self.mark_durable(false)
@@ -201,7 +215,8 @@ impl Tail {
 
     fn write_in_place(&mut self, batch: &mut Batch, offset: u64) -> Result<(), CommitFailure> {
         let commit_time_ns = self.next_commit_time_ns();
-        let durable_end = self.durable_end();
+        let durable_end =
+            if planted(Bug::ClaimDurableTooEarly) { self.written_end } else { self.durable_end() };
         let active = self.active.as_mut().expect("the caller found room in the active segment");
         let bytes = batch.framed(&active.segment.header, offset, durable_end, commit_time_ns);
         if let Err(error) = active.segment.file.write_all(bytes, offset) {
@@ -222,8 +237,16 @@ impl Tail {
         let Some(active) = self.active.as_ref().filter(|_| error.is_storage_full()) else {
             return CommitFailure::Unknown(error);
         };
+        if planted(Bug::ReuseBytesAfterFull) {
+            return CommitFailure::NotWritten(error);
+        }
         let file = active.segment.file.clone();
-        let cut = file.set_length(active.offset).and_then(|()| file.sync()).and_then(|()| self.sync());
+        let end = if planted(Bug::KeepPartOfRefusedCommit) {
+            active.segment.header.capacity_bytes
+        } else {
+            active.offset
+        };
+        let cut = file.set_length(end).and_then(|()| file.sync()).and_then(|()| self.sync());
         if let Err(error) = cut {
             return CommitFailure::Unknown(error);
         }
@@ -233,7 +256,9 @@ impl Tail {
 
     fn write_into_new_segment(&mut self, batch: &mut Batch) -> Result<(), CommitFailure> {
         // What a new segment's name promises: that everything before it is durable.
-        self.sync().map_err(CommitFailure::Unknown)?;
+        if !planted(Bug::SkipSyncBeforeRotation) {
+            self.sync().map_err(CommitFailure::Unknown)?;
+        }
         let spares = Arc::clone(&self.shelf);
         let mut held = spares.hold();
         let mut header = self.new_header();
@@ -271,7 +296,9 @@ impl Tail {
     ) -> Result<(), StorageError> {
         spare.file.write_all(&header.encode(), 0)?;
         spare.file.write_all(batch.framed(header, offset, self.durable_end(), commit_time_ns), offset)?;
-        spare.file.sync()?;
+        if !planted(Bug::SkipFirstCommitSync) {
+            spare.file.sync()?;
+        }
         self.syncs += 1;
         Ok(())
     }
@@ -279,7 +306,12 @@ impl Tail {
     /// Gives a filled spare its segment's name, durably.
     fn publish(&self, spare: &Spare, path: &std::path::Path) -> Result<(), StorageError> {
         let (from, directory) = (spare.file.path(), &self.directory);
-        self.storage.rename(from, path).map_err(|error| StorageError::new("rename", from, error))?;
+        if !planted(Bug::SkipSpareRename) {
+            self.storage.rename(from, path).map_err(|error| StorageError::new("rename", from, error))?;
+        }
+        if planted(Bug::SkipRotationDirectorySync) {
+            return Ok(());
+        }
         self.storage.sync_directory(directory).map_err(|error| StorageError::new("sync", directory, error))
     }
 
@@ -297,7 +329,8 @@ impl Tail {
     }
 
     fn next_commit_time_ns(&self) -> i64 {
-        self.storage.now_ns().max(self.commit_time_ns)
+        let now_ns = self.storage.now_ns();
+        if planted(Bug::CommitTimeGoesBack) { now_ns } else { now_ns.max(self.commit_time_ns) }
     }
 
     fn next_capacity_bytes(&self) -> u64 {

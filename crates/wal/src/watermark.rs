@@ -8,6 +8,7 @@
 
 use crate::damage::{Problem, check_crc, check_field, check_zero};
 use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
+use crate::planted::{Bug, planted};
 use crate::segment::header::FORMAT_VERSION;
 use crate::seq::{LedgerId, Seq};
 
@@ -101,7 +102,9 @@ impl Watermark {
         if magic != MAGIC {
             return Err(Problem::magic(PART, MAGIC_TEXT, &magic).into());
         }
-        check_crc(PART, crc32c::crc32c(part(block, 0..CRC_AT)), u32_at(block, CRC_AT))?;
+        if !planted(Bug::BelieveWatermarkUnchecked) {
+            check_crc(PART, crc32c::crc32c(part(block, 0..CRC_AT)), u32_at(block, CRC_AT))?;
+        }
         let version = u32_at(block, 8);
         if version > FORMAT_VERSION {
             return Err(SlotError::NewerVersion(version));
@@ -124,7 +127,10 @@ impl Watermark {
     }
 
     /// Where in the file this update goes.
-    pub(crate) const fn slot_offset(&self) -> u64 {
+    pub(crate) fn slot_offset(&self) -> u64 {
+        if planted(Bug::OneWatermarkSlot) {
+            return 0;
+        }
         (self.update % 2) * SLOT_STRIDE_BYTES
     }
 }
@@ -157,7 +163,10 @@ impl Slots {
             Err(SlotError::Damaged(problem)) => Some(problem.clone()),
             _ => None,
         });
-        match slots.iter().flatten().max_by_key(|slot| slot.update) {
+        let newest_first = |slot: &&Watermark| {
+            if planted(Bug::OlderWatermarkSlotCounts) { !slot.update } else { slot.update }
+        };
+        match slots.iter().flatten().max_by_key(newest_first) {
             Some(newest) => Slots::Sound { newest: *newest, other_broken: broken.is_some() },
             None => Slots::Broken(broken.unwrap_or(Problem::Ends {
                 part: "watermark",

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::commit::queue::{Asleep, Queue};
 use crate::log::Log;
+use crate::planted::{Bug, planted};
 
 /// How soon a commit that somebody will wait for starts without them.
 pub(crate) const UNLED_DELAY_MAX: Duration = Duration::from_millis(1);
@@ -70,7 +71,7 @@ impl Log {
         let mut queue = self.queue.lock();
         while !queue.flush.stop {
             let now = Instant::now();
-            let can_lead = !queue.leading && queue.refusal().is_none();
+            let can_lead = (!queue.leading || planted(Bug::TwoLeaders)) && queue.refusal().is_none();
             if can_lead && queue.flush.at.is_some_and(|at| at <= now) {
                 queue.flush.at = None;
                 queue.filling.sync = true;

@@ -15,6 +15,7 @@ use crate::commit::queue::{Queue, records_bytes};
 use crate::error::AppendError;
 use crate::log::Log;
 use crate::options::Durability;
+use crate::planted::{Bug, planted};
 use crate::record::RecordHeader;
 use crate::seq::Seq;
 use crate::storage::file::StorageError;
@@ -31,6 +32,11 @@ impl Log {
         records: &[(RecordHeader, &[u8])],
         durability: Durability,
     ) -> Result<(Seq, Durability), AppendError> {
+        if planted(Bug::SplitBatch) && records.len() > 1 {
+            let (front, back) = records.split_at(records.len() / 2);
+            let (first, _) = self.append(front, Durability::Written)?;
+            return self.append(back, durability).map(|(_, reached)| (first, reached));
+        }
         let mut queue = self.enter(records_bytes(records))?;
         let first = queue.place(records);
         let reached = match durability {
@@ -151,7 +157,9 @@ impl Log {
             self.filling_waiting.store(0, Ordering::Relaxed);
             (queue.take(), queue.poison.clone())
         };
-        self.room.notify_all();
+        if !planted(Bug::ForgetRoom) {
+            self.room.notify_all();
+        }
         self.last_waiting.store(batch.waiting, Ordering::Relaxed);
         let (result, standing) = {
             let mut tail = self.tail.lock();
@@ -197,12 +205,17 @@ impl Log {
                 (Err(own), Some(behind))
             }
         };
+        if planted(Bug::SettleBeforeDurableEnd) {
+            outcome.settle(&settled);
+        }
         let mut queue = self.queue.lock();
-        if let Err(AppendError::OutcomeUnknown(error)) = &settled {
+        if let Err(AppendError::OutcomeUnknown(error)) = &settled
+            && !planted(Bug::GoOnAfterFailedSync)
+        {
             queue.poison.get_or_insert(error.clone());
         }
         // What was filled behind a failed commit has numbers that now go to others.
-        let abandoned = behind.map(|error| (queue.restart_at(batch.first_seq), error));
+        let abandoned = behind.map(|error| (queue.restart_at(standing.written_end), error));
         queue.recycle(batch);
         // Whoever is told that a record is durable finds it so wherever it looks.
         if queue.poison.is_none() {
@@ -245,12 +258,15 @@ fn errors_of(failure: CommitFailure) -> (AppendError, AppendError) {
 #[derive(Clone, Copy)]
 struct Standing {
     durable_end: Seq,
+    written_end: Seq,
     unsynced: bool,
     syncs: u64,
 }
 
 impl Standing {
     fn of(tail: &Tail) -> Standing {
-        Standing { durable_end: tail.durable_end(), unsynced: tail.has_unsynced(), syncs: tail.syncs() }
+        let written_end = tail.written_end();
+        let durable_end = if planted(Bug::ShowUnsynced) { written_end } else { tail.durable_end() };
+        Standing { durable_end, written_end, unsynced: tail.has_unsynced(), syncs: tail.syncs() }
     }
 }

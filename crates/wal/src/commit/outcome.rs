@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::error::AppendError;
 use crate::options::Durability;
+use crate::planted::{Bug, planted};
 
 /// What a commit came to: the durability that all of its records have, or why they have none.
 pub(crate) type Settled = Result<Durability, AppendError>;
@@ -45,6 +46,8 @@ impl Outcome {
         let mut state = self.state.lock();
         if state.settled.is_none() {
             state.waiters.push(waiter);
+        } else if planted(Bug::RegisterTooLate) {
+            return None;
         }
         state.settled.clone()
     }
@@ -72,7 +75,8 @@ impl Outcome {
             state.settled = Some(settled.clone());
             std::mem::take(&mut state.waiters)
         };
-        for waiter in waiters {
+        let woken = if planted(Bug::WakeOnlyOne) { 1 } else { waiters.len() };
+        for waiter in waiters.into_iter().take(woken) {
             match waiter {
                 Waiter::Thread(caller) => caller.signal(Signal::Settled),
                 // A task that is gone no longer wants to know.

@@ -11,6 +11,7 @@ use crate::commit::batch::Batch;
 use crate::commit::outcome::{Outcome, ParkedCaller};
 use crate::error::AppendError;
 use crate::fields::on_disk;
+use crate::planted::{Bug, planted};
 use crate::record::{RecordHeader, record_bytes};
 use crate::seq::Seq;
 use crate::storage::file::StorageError;
@@ -93,11 +94,16 @@ impl Queue {
             Some(done) => Batch::reusing(done, next_seq),
             None => Batch::starting_at(next_seq),
         };
-        std::mem::replace(&mut self.filling, next)
+        let taken = std::mem::replace(&mut self.filling, next);
+        if planted(Bug::ShareOutcome) {
+            self.filling.outcome = Arc::clone(&taken.outcome);
+        }
+        taken
     }
 
     /// Gives up what is being filled, and its numbers from `seq` on.
     pub(crate) fn restart_at(&mut self, seq: Seq) -> Arc<Outcome> {
+        let seq = if planted(Bug::KeepNumbersOfRefusedCommit) { self.filling.end_seq() } else { seq };
         let abandoned = std::mem::replace(&mut self.filling, Batch::starting_at(seq));
         abandoned.outcome
     }
@@ -109,7 +115,7 @@ impl Queue {
 
     /// Who leads the commit that is being filled. If nobody can, the lead is free again.
     pub(crate) fn pass_lead(&mut self) -> Option<Arc<ParkedCaller>> {
-        let next = self.filling.outcome.take_leader();
+        let next = if planted(Bug::KeepLead) { None } else { self.filling.outcome.take_leader() };
         self.leading = next.is_some();
         next
     }

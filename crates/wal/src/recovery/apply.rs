@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::planted::{Bug, planted};
 use crate::recovery::examine::{Examined, Junk, Part};
 use crate::recovery::table::Answer;
 use crate::segment::name::{segment_name, torn_name};
@@ -40,7 +41,9 @@ impl Surgeon<'_> {
             rewrite(part)?;
         }
         // Nor is it known whether the name of the last segment became durable.
-        self.sync_directory()?;
+        if !planted(Bug::SkipRecoveryDirectorySync) {
+            self.sync_directory()?;
+        }
         move_watermark(examined, watermark)?;
         match (&examined.junk, answer) {
             (Some(junk), Answer::Cut) => self.cut(examined, junk).map(Some),
@@ -54,9 +57,15 @@ impl Surgeon<'_> {
         let last = examined.parts.last().expect("junk lies behind the last sound commit of a segment");
         let (file, offset) = (&last.segment.file, examined.end.offset);
         let kept = self.new_torn_file(junk.segment, offset)?;
-        copy(file, offset, junk.bytes, &kept)?;
-        kept.sync()?;
-        self.sync_directory()?;
+        if !planted(Bug::DropTornBytes) {
+            copy(file, offset, junk.bytes, &kept)?;
+        }
+        if !planted(Bug::CutBeforeCopyIsSynced) {
+            kept.sync()?;
+        }
+        if !planted(Bug::CutBeforeCopyIsNamed) {
+            self.sync_directory()?;
+        }
         // CRASH: the bytes are in both places. The next recovery keeps them a second time, under another name.
         file.set_length(offset)?;
         file.sync()?;
@@ -117,14 +126,14 @@ fn rewrite(part: &Part) -> Result<(), StorageError> {
         return Ok(());
     }
     let mut at = part.from;
-    while at < part.to && !part.sealed {
+    while at < part.to && !part.sealed && !planted(Bug::TrustCachedTail) {
         let bytes = COPY_BYTES.min(part.to - at);
         let mut window = Window::new(file, part.to);
         let block = window.get(at, bytes)?.map(<[u8]>::to_vec);
         file.write_all(&block.ok_or_else(|| vanished(file))?, at)?;
         at += bytes;
     }
-    file.sync()
+    if planted(Bug::SkipRecoverySync) { Ok(()) } else { file.sync() }
 }
 
 fn copy(from: &LogFile, offset: u64, bytes: u64, to: &LogFile) -> Result<(), StorageError> {

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::damage::{Damage, Problem};
 use crate::error::OpenError;
+use crate::planted::{Bug, planted};
 use crate::recovery::table::Behind;
-use crate::segment::header::FORMAT_VERSION;
+use crate::segment::header::{FORMAT_VERSION, SegmentHeader};
 use crate::segment::name::segment_name;
 use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
 use crate::segment::{Segment, SegmentError, seal};
@@ -94,7 +95,7 @@ impl Examiner<'_> {
             }
         }
         while let Some(first_seq) = rest.next() {
-            if first_seq != end.seq {
+            if first_seq != end.seq && !planted(Bug::AcceptGap) {
                 return Err(gap(end.seq, first_seq));
             }
             let is_last = rest.peek().is_none();
@@ -197,7 +198,9 @@ fn judge(
     let behind_own_frame = header.commit_start(end.offset) + 1;
     let frame = find_frame(&mut window, &header, behind_own_frame)?.map(|found| found.frame);
     let (behind, seq_to) = match frame {
-        Some(frame) if frame.durable_before > end.seq => (Behind::Contradiction, frame.durable_before),
+        Some(frame) if frame.durable_before > end.seq && !planted(Bug::CutContradiction) => {
+            (Behind::Contradiction, frame.durable_before)
+        }
         Some(_) => (Behind::FrameBehindJunk, end.seq),
         None => (Behind::Junk, end.seq),
     };
@@ -218,6 +221,7 @@ fn walk(segment: Segment, from: Place) -> Result<Walked, StorageError> {
     let problem = loop {
         match read_commit(&mut window, &segment.header, end, &mut |_, _| {})? {
             CommitFound::Sound(commit) => end = commit.place_after(),
+            _ if planted(Bug::ResumeBehindHole) && skip_hole(&mut window, &segment.header, &mut end)? => {}
             CommitFound::Blank => break None,
             CommitFound::Bad { offset, problem } => break Some((offset, problem)),
         }
@@ -225,6 +229,15 @@ fn walk(segment: Segment, from: Place) -> Result<Walked, StorageError> {
     // A footer that starts elsewhere than behind the last commit belongs to other commits.
     let sealed = trailer.is_some_and(|trailer| trailer.footer_offset == end.offset);
     Ok(Walked { part: Part { segment, from: from.offset, to: end.offset, sealed }, end, problem })
+}
+
+/// Moves to the next frame, whatever lies before it: what recovery must never do.
+fn skip_hole(window: &mut Window<'_>, header: &SegmentHeader, end: &mut Place) -> Result<bool, StorageError> {
+    let next = find_frame(window, header, end.offset + 1)?.filter(|next| next.frame.first_seq > end.seq);
+    if let Some(next) = next {
+        *end = Place { offset: next.offset, seq: next.frame.first_seq, ..*end };
+    }
+    Ok(next.is_some())
 }
 
 /// Whether what follows is part of the footer that belongs there: sealing was cut short.

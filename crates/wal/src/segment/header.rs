@@ -7,6 +7,7 @@
 
 use crate::damage::{Problem, check_crc, check_zero};
 use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
+use crate::planted::{Bug, planted};
 use crate::seq::{LedgerId, Seq};
 
 /// The length of a header, and where the first commit may start.
@@ -142,7 +143,8 @@ impl SegmentHeader {
 
     /// What the checksums of a structure at this offset continue from.
     pub(crate) fn seed(&self, offset: u64) -> u32 {
-        crate::fields::seed(&self.nonce, offset)
+        let nonce = if planted(Bug::SeedWithoutNonce) { &[0; 16] } else { &self.nonce };
+        crate::fields::seed(nonce, if planted(Bug::SeedWithoutOffset) { 0 } else { offset })
     }
 }
 

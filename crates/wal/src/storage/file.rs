@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::planted::{Bug, planted};
 use crate::storage::{OpenMode, Storage, StorageFile};
 
 /// An operation on a file or directory failed. Never a statement about the data in it.
@@ -109,6 +110,7 @@ impl LogFile {
             match retrying(|| self.file.read_at(rest, at)) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
+                Err(_) if planted(Bug::ReadErrorIsEnd) => break,
                 Err(error) => return Err(self.error("read", error)),
             }
         }
@@ -120,6 +122,7 @@ impl LogFile {
         while !bytes.is_empty() {
             match retrying(|| self.file.write_at(bytes, offset)) {
                 Ok(0) => return Err(self.error("write", io::ErrorKind::WriteZero.into())),
+                Ok(_) if planted(Bug::ShortWriteIsComplete) => break,
                 Ok(written) => {
                     bytes = bytes.get(written..).unwrap_or_default();
                     offset += crate::fields::on_disk(written);
@@ -141,7 +144,12 @@ impl LogFile {
     /// Makes contents and length durable. A sync that failed is never tried again: the page cache says nothing about
     /// the medium afterwards.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        self.file.sync_data().map_err(|error| self.error("sync", error))
+        match self.file.sync_data() {
+            Err(_) if planted(Bug::SwallowFailedSync) => Ok(()),
+            Err(_) if planted(Bug::RetryFailedSync) => self.file.sync_data(),
+            synced => synced,
+        }
+        .map_err(|error| self.error("sync", error))
     }
 }
 
@@ -149,7 +157,8 @@ impl LogFile {
 fn retrying<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error)
+                if error.kind() == io::ErrorKind::Interrupted && !planted(Bug::InterruptedIsFailure) => {}
             result => return result,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::planted::{Bug, planted};
 use crate::segment::name::{WATERMARK_NAME, WATERMARK_NEW_NAME};
 use crate::storage::file::{LogFile, StorageError};
 use crate::storage::{OpenMode, Storage};
@@ -26,9 +27,13 @@ impl WatermarkFile {
         file.write_all(&[0; WATERMARK_BYTES], 0)?;
         file.write_all(&first.encode(), first.slot_offset())?;
         file.set_length(WATERMARK_BYTES as u64)?;
-        file.sync()?;
+        if !planted(Bug::SkipCreationSync) {
+            file.sync()?;
+        }
         storage.rename(&new, &path).map_err(|error| StorageError::new("rename", &new, error))?;
-        storage.sync_directory(directory).map_err(|error| StorageError::new("sync", directory, error))?;
+        if !planted(Bug::SkipCreationDirectorySync) {
+            storage.sync_directory(directory).map_err(|error| StorageError::new("sync", directory, error))?;
+        }
         Ok(WatermarkFile { file: file.renamed(path), last: first })
     }
 
@@ -49,7 +54,9 @@ impl WatermarkFile {
     /// Writes the next update, over the older slot. Not synced.
     pub(crate) fn advance(&mut self, next: Watermark) -> Result<(), StorageError> {
         let next = Watermark { update: self.last.update + 1, ..next };
-        self.file.write_all(&next.encode(), next.slot_offset())?;
+        if !planted(Bug::NeverAdvanceWatermark) {
+            self.file.write_all(&next.encode(), next.slot_offset())?;
+        }
         self.last = next;
         Ok(())
     }
