@@ -92,9 +92,14 @@ impl RecordHeader {
             % RECORD_ALIGNMENT_BYTES) as usize
     }
 
+    /// The checksum that belongs to this header and payload, whatever the header's is.
+    pub(crate) fn crc_of(&self, payload: &[u8]) -> u32 {
+        record_crc(self.payload_bytes, &self.leaf, payload)
+    }
+
     /// Checks the payload and the padding that follow this header.
     pub(crate) fn check(&self, payload: &[u8], padding: &[u8]) -> Result<(), Problem> {
-        check_crc(PART, record_crc(self.payload_bytes, &self.leaf, payload), self.crc)?;
+        check_crc(PART, self.crc_of(payload), self.crc)?;
         crate::damage::check_zero(PART, "padding", padding)
     }
 }

@@ -21,6 +21,10 @@ const FAR_BYTES: u64 = 256 << 10;
 
 const NEAR_RECORDS: u64 = 64;
 
+/// How many damaged records of a commit are remembered each by itself; neighbours beyond that share an entry. A file
+/// with holes costs who made it nothing, and must not cost its reader an entry for each record of zeroes.
+const DAMAGED_SINGLY_MAX: usize = 1000;
+
 /// The commits of a segment, as far as they were looked at.
 #[derive(Debug)]
 pub(super) struct CommitIndex {
@@ -35,7 +39,8 @@ pub(super) struct CommitIndex {
 #[derive(Debug)]
 enum Entry {
     Commit(PlacedFrame),
-    Damaged(Damage),
+    // Boxed, because there is a commit for every hundred bytes of a log of small events, and hardly ever damage.
+    Damaged(Box<Damage>),
 }
 
 /// Where a record lies.
@@ -49,8 +54,8 @@ pub(super) enum RecordPlace {
 #[derive(Debug)]
 struct OpenedCommit {
     first_seq: Seq,
-    /// One for each record that is sound and surely where its number says.
-    offsets: Vec<Option<u64>>,
+    /// The records that are sound and surely where their numbers say, in order.
+    sound: Vec<(Seq, u64)>,
     damage: Vec<Damage>,
 }
 
@@ -81,7 +86,9 @@ impl CommitIndex {
         self.extend(segment, seq, durable_end)?;
         let after = self.entries.partition_point(|entry| entry.first_seq() <= seq);
         match after.checked_sub(1).and_then(|at| self.entries.get(at)) {
-            Some(Entry::Damaged(damage)) if seq < damage.seq_to => Ok(RecordPlace::Damaged(damage.clone())),
+            Some(Entry::Damaged(damage)) if seq < damage.seq_to => {
+                Ok(RecordPlace::Damaged(Damage::clone(damage)))
+            }
             Some(Entry::Commit(commit)) if seq < commit.frame.end_seq() => {
                 let commit = *commit;
                 Ok(self.place_in(segment, &commit, seq)?)
@@ -132,7 +139,7 @@ impl CommitIndex {
         let to = next.map_or(end, |commit| commit.frame.first_seq);
         // Damaged padding in front of a sound frame keeps nobody from reading on.
         if from < to {
-            self.entries.push(Entry::Damaged(segment.damage(from..to, offset, problem)));
+            self.entries.push(Entry::Damaged(Box::new(segment.damage(from..to, offset, problem))));
         }
         self.end = Place { seq: to, ..self.end };
         if let Some(commit) = next {
@@ -158,8 +165,7 @@ impl CommitIndex {
             self.opened = Some(OpenedCommit::walk(segment, commit)?);
         }
         let opened = self.opened.as_ref().expect("it was just opened");
-        let index = crate::fields::in_memory(seq.since(opened.first_seq));
-        Ok(match opened.offsets.get(index).copied().flatten() {
+        Ok(match opened.offset_of(seq) {
             Some(offset) => RecordPlace::At { offset, commit_end, commit_time_ns },
             None => RecordPlace::Damaged(opened.damage_of(seq, segment, commit)),
         })
@@ -173,27 +179,30 @@ impl OpenedCommit {
             segment: &'a Segment,
         }
         impl Visitor for Collect<'_> {
-            fn record(&mut self, _: Seq, offset: u64, _: Leaf) {
-                self.opened.offsets.push(Some(offset));
+            fn record(&mut self, seq: Seq, offset: u64, _: Leaf) {
+                self.opened.sound.push((seq, offset));
             }
             fn problem(&mut self, seqs: std::ops::Range<Seq>, offset: u64, problem: Problem) {
-                self.opened.offsets.push(None);
-                self.opened.damage.push(self.segment.damage(seqs, offset, problem));
+                // A commit whose own checksum is wrong takes all of its records back.
+                self.opened.sound.truncate(self.opened.sound.partition_point(|(seq, _)| *seq < seqs.start));
+                let many = self.opened.damage.len() >= DAMAGED_SINGLY_MAX;
+                match self.opened.damage.last_mut().filter(|last| many && last.seq_to == seqs.start) {
+                    Some(last) => last.seq_to = seqs.end,
+                    None => self.opened.damage.push(self.segment.damage(seqs, offset, problem)),
+                }
             }
         }
         let opened =
-            OpenedCommit { first_seq: commit.frame.first_seq, offsets: Vec::new(), damage: Vec::new() };
+            OpenedCommit { first_seq: commit.frame.first_seq, sound: Vec::new(), damage: Vec::new() };
         let mut window = Window::new(&segment.file, commit.end());
         let mut collect = Collect { opened, segment };
         walk_records(&mut window, &segment.header, commit, None, &mut collect)?;
-        let mut opened = collect.opened;
-        // A record whose length can't be believed may have led to the wrong neighbours, each of them sound.
-        if opened.damage.iter().any(|damage| damage.seq_to.since(damage.seq_from) > 1) {
-            let sound = opened.offsets.iter().position(Option::is_none).unwrap_or(0);
-            let whole = opened.damage.iter().any(|damage| damage.seq_from == commit.frame.first_seq);
-            opened.offsets.truncate(if whole { 0 } else { sound });
-        }
-        Ok(opened)
+        Ok(collect.opened)
+    }
+
+    fn offset_of(&self, seq: Seq) -> Option<u64> {
+        let at = self.sound.binary_search_by_key(&seq, |(seq, _)| *seq).ok()?;
+        self.sound.get(at).map(|(_, offset)| *offset)
     }
 
     fn damage_of(&self, seq: Seq, segment: &Segment, commit: &PlacedFrame) -> Damage {
@@ -205,3 +214,6 @@ impl OpenedCommit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,6 +199,10 @@ pub(crate) trait Visitor {
 }
 
 /// Walks through the records of a commit whose frame is valid. With a leaf function, leaves are recomputed too.
+///
+/// Where a record starts follows from the lengths of those before it, and a length is covered by the very checksum
+/// that a bad record fails. So behind a bad one nothing is believed, unless the whole commit says that no length is
+/// wrong: see [`Chain::closes`].
 pub(crate) fn walk_records(
     window: &mut Window<'_>,
     header: &SegmentHeader,
@@ -206,39 +210,82 @@ pub(crate) fn walk_records(
     leaf_function: Option<&dyn LeafFunction>,
     visitor: &mut dyn Visitor,
 ) -> Result<(), StorageError> {
-    let frame = &commit.frame;
-    let (mut offset, mut seq, mut sound) = (commit.records_offset(), frame.first_seq, true);
-    let mut records_crc = header.seed(commit.offset);
-    while seq < frame.end_seq() {
+    let end_seq = commit.frame.end_seq();
+    let (mut chain, mut sound) = (Chain::start_of(header, commit), true);
+    while chain.seq < end_seq {
+        let Chain { seq, offset, .. } = chain;
         match read_record(window, offset, commit.end(), leaf_function)? {
             Walked::Sound(record) => {
                 visitor.record(seq, offset, record.leaf);
-                records_crc = crc32c::crc32c_append(records_crc, &record.crc.to_le_bytes());
-                offset += record.total_bytes();
+                chain.pass(&record, record.crc);
             }
-            Walked::Bad(record, problem) => {
+            Walked::Bad { record, crc_of_bytes, problem } => {
+                if sound && !chain.closes(window, commit)? {
+                    visitor.problem(seq..end_seq, offset, problem);
+                    return Ok(());
+                }
                 sound = false;
                 visitor.problem(seq..seq.next(), offset, problem);
-                offset += record.total_bytes();
+                chain.pass(&record, crc_of_bytes);
             }
             // Without a length, nothing behind it in this commit can be found.
             Walked::Lost(problem) => {
-                visitor.problem(seq..frame.end_seq(), offset, problem);
+                visitor.problem(seq..end_seq, offset, problem);
                 return Ok(());
             }
         }
-        seq = seq.next();
     }
-    let whole = frame.first_seq..frame.end_seq();
     // A record that is bad explains both of these.
     if sound {
-        let filled = check_field("commit", "end of the last record", commit.end(), offset);
-        let checked = filled.and_then(|()| check_crc("commit", records_crc, frame.records_crc));
+        let filled = check_field("commit", "end of the last record", commit.end(), chain.offset);
+        let checked = filled.and_then(|()| check_crc("commit", chain.crc_stored, commit.frame.records_crc));
         if let Err(problem) = checked {
-            visitor.problem(whole, commit.offset, problem);
+            visitor.problem(commit.frame.first_seq..end_seq, commit.offset, problem);
         }
     }
     Ok(())
+}
+
+/// How far the records of a commit were walked through.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    seq: Seq,
+    offset: u64,
+    /// The records CRC so far, over the checksums that the records bear.
+    crc_stored: u32,
+    /// The same over the checksums that their bytes give.
+    crc_of_bytes: u32,
+}
+
+impl Chain {
+    fn start_of(header: &SegmentHeader, commit: &PlacedFrame) -> Chain {
+        let (seq, offset, seed) =
+            (commit.frame.first_seq, commit.records_offset(), header.seed(commit.offset));
+        Chain { seq, offset, crc_stored: seed, crc_of_bytes: seed }
+    }
+
+    fn pass(&mut self, record: &RecordHeader, crc_of_bytes: u32) {
+        self.seq = self.seq.next();
+        self.offset += record.total_bytes();
+        self.crc_stored = crc32c::crc32c_append(self.crc_stored, &record.crc.to_le_bytes());
+        self.crc_of_bytes = crc32c::crc32c_append(self.crc_of_bytes, &crc_of_bytes.to_le_bytes());
+    }
+
+    /// Whether the records from here on end exactly where the commit does, and the frame's records CRC is that of
+    /// their checksums: of those that they bear, if payloads are damaged, or of those that their bytes give, if a
+    /// checksum is. A wrong length leads to other records, or to bytes in the middle of one, and gives neither.
+    fn closes(mut self, window: &mut Window<'_>, commit: &PlacedFrame) -> Result<bool, StorageError> {
+        while self.seq < commit.frame.end_seq() {
+            match read_record(window, self.offset, commit.end(), None)? {
+                Walked::Sound(record) => self.pass(&record, record.crc),
+                Walked::Bad { record, crc_of_bytes, .. } => self.pass(&record, crc_of_bytes),
+                Walked::Lost(_) => return Ok(false),
+            }
+        }
+        let records_crc = commit.frame.records_crc;
+        Ok(self.offset == commit.end()
+            && (self.crc_stored == records_crc || self.crc_of_bytes == records_crc))
+    }
 }
 
 /// One record of a commit.
@@ -246,7 +293,7 @@ enum Walked {
     /// It passed all checks.
     Sound(RecordHeader),
     /// It failed one. Where the next record starts is as likely as its length field.
-    Bad(RecordHeader, Problem),
+    Bad { record: RecordHeader, crc_of_bytes: u32, problem: Problem },
     /// Not even its length is possible.
     Lost(Problem),
 }
@@ -277,15 +324,15 @@ fn read_record(
     let Some((payload, padding)) = body.split_at_checked(in_memory(u64::from(header.payload_bytes))) else {
         return Ok(Walked::Lost(ends(total)));
     };
-    if let Err(problem) = header.check(payload, padding) {
-        return Ok(Walked::Bad(header, problem));
-    }
-    match leaf_function.map(|function| function.leaf(payload)) {
-        Some(expected) if expected != header.leaf => {
-            Ok(Walked::Bad(header, Problem::Leaf { expected, found: header.leaf }))
-        }
-        _ => Ok(Walked::Sound(header)),
-    }
+    let leaf = || leaf_function.map_or(header.leaf, |function| function.leaf(payload));
+    let checked = header.check(payload, padding).and_then(|()| match leaf() {
+        leaf if leaf == header.leaf => Ok(()),
+        leaf => Err(Problem::Leaf { expected: leaf, found: header.leaf }),
+    });
+    Ok(match checked {
+        Ok(()) => Walked::Sound(header),
+        Err(problem) => Walked::Bad { record: header, crc_of_bytes: header.crc_of(payload), problem },
+    })
 }
 
 /// A commit at a place, all of it checked.
