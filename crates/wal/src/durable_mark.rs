@@ -2,12 +2,11 @@
 //!
 //! It only grows. A waiter parks on a condition variable; nobody polls.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::seq::Seq;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
 
 /// What waiting for durable records came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

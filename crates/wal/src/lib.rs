@@ -26,6 +26,9 @@ mod frame;
 
 mod tree;
 
+// How threads meet.
+mod sync;
+
 // Where the bytes go.
 mod storage;
 

@@ -51,7 +51,7 @@ impl WriterLock {
             {
                 break;
             }
-            std::thread::yield_now();
+            crate::sync::thread::yield_now();
         }
         let LockText { pid, since_ns, .. } = LockText::read(&file)?;
         Err(OpenError::Locked { path: file.path().to_owned(), pid, since: since_ns })

@@ -5,11 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::thread::JoinHandle;
 use std::time::Duration;
-
-use parking_lot::{Condvar, Mutex};
 
 use crate::commit::queue::Queue;
 use crate::counters::LiveCounters;
@@ -23,6 +19,9 @@ use crate::seq::LedgerId;
 use crate::spare::SpareShelf;
 use crate::storage::Storage;
 use crate::storage::file::StorageError;
+use crate::sync::atomic::AtomicU32;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex};
 use crate::tail::{Tail, TailStart};
 use crate::upkeep::Upkeep;
 
@@ -97,7 +96,7 @@ impl Log {
 
     fn spawn(self: &Arc<Log>, name: &str, run: fn(&Log)) -> Result<(), OpenError> {
         let log = Arc::clone(self);
-        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&log));
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || run(&log));
         match spawned {
             Ok(thread) => self.threads.lock().push(thread),
             Err(error) => return Err(StorageError::new("start a thread for", &self.directory, error).into()),

@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::damage::{Damage, Problem};
@@ -25,6 +24,8 @@ use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::LogFile;
 use crate::storage::{OpenMode, Storage};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{self, thread};
 use crate::watermark::Slots;
 use crate::watermark::file::read_slots_of;
 
@@ -172,7 +173,7 @@ impl Reader {
         }
         loop {
             let end = self.durable_end()?;
-            let now = Instant::now();
+            let now = sync::now();
             if end > seq {
                 return Ok(DurableWait::Durable(end));
             }
@@ -180,7 +181,7 @@ impl Reader {
                 return Ok(DurableWait::TimedOut(end));
             }
             let remaining = deadline.map_or(WATERMARK_INTERVAL, |deadline| deadline - now);
-            std::thread::sleep(remaining.min(WATERMARK_INTERVAL));
+            thread::sleep(remaining.min(WATERMARK_INTERVAL));
         }
     }
 
@@ -226,6 +227,6 @@ fn read_durable_end(file: &LogFile) -> Result<Seq, ReadError> {
             let (seq_from, seq_to) = (Seq::ZERO, Seq::ZERO);
             return Err(ReadError::Damaged(Damage { segment, seq_from, seq_to, offset: 0, problem: found }));
         }
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }

@@ -7,12 +7,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
-
 use crate::segment::name::SPARE_NAME;
 use crate::segment::scan::Window;
 use crate::storage::file::{LogFile, StorageError};
 use crate::storage::{OpenMode, Storage};
+use crate::sync::{Mutex, MutexGuard};
 
 /// How much is zeroed by one write. A file that was written in small pieces syncs measurably faster later than one
 /// written in large ones, because the page cache then holds it in small pieces too.

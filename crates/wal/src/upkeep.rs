@@ -4,10 +4,9 @@
 
 use std::collections::VecDeque;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::log::Log;
 use crate::segment::seal::seal;
+use crate::sync::{Condvar, Mutex};
 use crate::tail::{Followup, Sealable};
 
 /// What is to be done.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::commit::queue::{Asleep, Queue};
 use crate::log::Log;
 use crate::planted::{Bug, planted};
+use crate::sync;
 
 /// How soon a commit that somebody will wait for starts without them.
 pub(crate) const UNLED_DELAY_MAX: Duration = Duration::from_millis(1);
@@ -22,7 +23,7 @@ impl Log {
         if queue.flush.at.is_some() && delay >= self.sync_delay_max {
             return;
         }
-        let at = Instant::now() + delay;
+        let at = sync::now() + delay;
         if queue.flush.at.is_none_or(|planned| at < planned) {
             queue.flush.at = Some(at);
             self.nudge_flusher(queue, at);
@@ -39,7 +40,7 @@ impl Log {
 
     /// After a commit: what is left to be done without anybody waiting for it.
     pub(crate) fn plan_flush(&self, queue: &mut Queue, unsynced: bool) {
-        let now = Instant::now();
+        let now = sync::now();
         queue.flush.watermark_written_at = Some(now);
         let filling = &queue.filling;
         let idle = filling.records == 0 && !filling.sync;
@@ -70,7 +71,7 @@ impl Log {
     pub(crate) fn run_flusher(&self) {
         let mut queue = self.queue.lock();
         while !queue.flush.stop {
-            let now = Instant::now();
+            let now = sync::now();
             let can_lead = (!queue.leading || planted(Bug::TwoLeaders)) && queue.refusal().is_none();
             if can_lead && queue.flush.at.is_some_and(|at| at <= now) {
                 queue.flush.at = None;

@@ -3,10 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
-use parking_lot::MutexGuard;
+use std::time::Duration;
 
 use crate::commit::batch::Batch;
 use crate::commit::flusher::UNLED_DELAY_MAX;
@@ -19,6 +16,8 @@ use crate::planted::{Bug, planted};
 use crate::record::RecordHeader;
 use crate::seq::Seq;
 use crate::storage::file::StorageError;
+use crate::sync::atomic::Ordering;
+use crate::sync::{self, MutexGuard, thread};
 use crate::tail::{CommitFailure, Tail};
 
 /// How long a leader waits at most for as many callers as the last commit had. Callers in a closed loop come back
@@ -187,9 +186,9 @@ impl Log {
         if expected <= 1 {
             return;
         }
-        let deadline = Instant::now() + GATHER_DELAY_MAX;
-        while self.filling_waiting.load(Ordering::Relaxed) < expected && Instant::now() < deadline {
-            std::thread::yield_now();
+        let deadline = sync::now() + GATHER_DELAY_MAX;
+        while self.filling_waiting.load(Ordering::Relaxed) < expected && sync::now() < deadline {
+            thread::yield_now();
         }
     }
 
@@ -229,7 +228,9 @@ impl Log {
         // The next commit must not wait for the waking of this one's callers.
         match next {
             Some(next) => next.signal(Signal::Lead),
-            None => drop(self.room.notify_all()),
+            None => {
+                self.room.notify_all();
+            }
         }
         outcome.settle(&settled);
         if let Some((abandoned, error)) = abandoned {

@@ -3,14 +3,13 @@
 //! Each waiter is woken by itself: waking all by one signal has them fight over a lock that they don't need.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread::Thread;
-
-use parking_lot::Mutex;
 
 use crate::error::AppendError;
 use crate::options::Durability;
 use crate::planted::{Bug, planted};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::thread::{self, Thread};
 
 /// What a commit came to: the durability that all of its records have, or why they have none.
 pub(crate) type Settled = Result<Durability, AppendError>;
@@ -106,7 +105,7 @@ pub(crate) enum Signal {
 impl ParkedCaller {
     /// The calling thread, about to wait.
     pub(crate) fn current() -> Arc<ParkedCaller> {
-        Arc::new(ParkedCaller { thread: std::thread::current(), signal: AtomicU8::new(0) })
+        Arc::new(ParkedCaller { thread: thread::current(), signal: AtomicU8::new(0) })
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -121,7 +120,7 @@ impl ParkedCaller {
                 1 => return Signal::Settled,
                 2 => return Signal::Lead,
                 // Parking may end without a reason.
-                _ => std::thread::park(),
+                _ => thread::park(),
             }
         }
     }

@@ -3,8 +3,6 @@
 //! A task waits on a channel of its own, so no thread is blocked for it; the background leads its commit. Once placed,
 //! a record belongs to the log whether or not anybody still waits: dropping the future neither loses nor doubles it.
 
-use std::sync::atomic::Ordering;
-
 use tokio::sync::oneshot;
 
 use crate::commit::outcome::{Settled, Waiter};
@@ -15,6 +13,7 @@ use crate::log::Log;
 use crate::options::Durability;
 use crate::record::RecordHeader;
 use crate::seq::Seq;
+use crate::sync::atomic::Ordering;
 use crate::wal::Wal;
 
 /// What became of an attempt to place a record.

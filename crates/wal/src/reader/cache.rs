@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::damage::{Damage, Problem};
 use crate::directory::Inventory;
 use crate::error::ReadError;
@@ -14,6 +12,7 @@ use crate::reader::Inner;
 use crate::reader::open_segment::OpenSegment;
 use crate::segment::name::segment_name;
 use crate::seq::Seq;
+use crate::sync::Mutex;
 
 /// How many segments a reader keeps open, whatever their number: files and mappings are scarce.
 const SEGMENTS_OPEN_MAX: usize = 64;

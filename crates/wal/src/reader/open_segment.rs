@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::damage::{Damage, Problem};
 use crate::error::ReadError;
 use crate::fields::{in_memory, on_disk};
@@ -18,6 +16,7 @@ use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::LogFile;
 use crate::storage::{OpenMode, Storage};
+use crate::sync::Mutex;
 
 /// How much is read of a record before its length is known.
 const FIRST_READ_BYTES: usize = 4096;
