@@ -161,6 +161,16 @@ pub(crate) fn check_field(
     if expected == found { Ok(()) } else { Err(Problem::Field { part, field, expected, found }) }
 }
 
+/// Fails if the field is above what is possible.
+pub(crate) fn check_max(
+    part: &'static str,
+    field: &'static str,
+    max: u64,
+    found: u64,
+) -> Result<(), Problem> {
+    if found <= max { Ok(()) } else { Err(Problem::Range { part, field, min: 0, max, found }) }
+}
+
 /// Fails unless the stored checksum is that of the bytes.
 pub(crate) fn check_crc(part: &'static str, expected: u32, found: u32) -> Result<(), Problem> {
     if expected == found { Ok(()) } else { Err(Problem::Checksum { part, expected, found }) }

@@ -1,5 +1,6 @@
 //! What a log's directory holds, by name.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::segment::name::{FileKind, file_kind};
@@ -21,6 +22,19 @@ pub(crate) struct Inventory {
     pub(crate) foreign: bool,
 }
 
+/// A name that somebody else chose, fit for a terminal.
+fn printable(name: &OsStr) -> String {
+    let escape = |character: char| {
+        let (escaped, kept) = if character.is_control() {
+            (Some(character.escape_unicode()), None)
+        } else {
+            (None, Some(character))
+        };
+        escaped.into_iter().flatten().chain(kept)
+    };
+    name.to_string_lossy().chars().flat_map(escape).collect()
+}
+
 impl Inventory {
     /// Lists the directory. `None` if there is none.
     pub(crate) fn take(storage: &dyn Storage, directory: &Path) -> Result<Option<Inventory>, StorageError> {
@@ -35,7 +49,7 @@ impl Inventory {
                 FileKind::Watermark => inventory.watermark = true,
                 FileKind::Spare | FileKind::WatermarkNew | FileKind::Lock => {}
                 FileKind::NearSegment => {
-                    inventory.near_segments.push(name.to_string_lossy().into_owned());
+                    inventory.near_segments.push(printable(&name));
                     inventory.foreign = true;
                 }
                 FileKind::Torn => {

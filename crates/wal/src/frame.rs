@@ -5,7 +5,7 @@
 //! A frame is tied to its segment and its offset by the seed of its checksums. Decoding checks all that can be
 //! checked without the records; that these fill the frame's length and match its checksum is the scanner's business.
 
-use crate::damage::{Problem, check_crc, check_field, check_zero};
+use crate::damage::{Problem, check_crc, check_field, check_max, check_zero};
 use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
 use crate::planted::{Bug, planted};
 use crate::record::{RECORD_ALIGNMENT_BYTES, RECORD_HEADER_BYTES};
@@ -84,15 +84,8 @@ impl Frame {
                 found: 0,
             });
         }
-        if self.first_seq.get().checked_add(u64::from(self.records)).is_none() {
-            return Err(Problem::Range {
-                part: PART,
-                field: "first seq",
-                min: 0,
-                max: u64::MAX - u64::from(self.records),
-                found: self.first_seq.get(),
-            });
-        }
+        let first_seq_max = Seq::MAX.get() - u64::from(self.records);
+        check_max(PART, "first seq", first_seq_max, self.first_seq.get())?;
         let least = RECORD_HEADER_BYTES as u64 * u64::from(self.records);
         if self.records_bytes < least {
             let (max, found) = (u64::MAX, self.records_bytes);
@@ -149,6 +142,7 @@ mod tests {
             Frame { records_bytes: 72, ..frame() },
             Frame { records_bytes: 97, ..frame() },
             Frame { first_seq: Seq::new(u64::MAX), ..frame() },
+            Frame { first_seq: Seq::new(Seq::MAX.get() - 1), ..frame() },
         ] {
             assert!(Frame::decode(&impossible.encode(9), 9).is_err(), "{impossible:?}");
         }

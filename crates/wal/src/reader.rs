@@ -189,13 +189,13 @@ impl Reader {
     fn read_durable(&self, seq: Seq, end: Seq) -> Result<Record, ReadError> {
         let inner = &*self.inner;
         // What is remembered of the directory may be out of date: then the second look decides.
-        if let Ok(segment) = inner.cache.segment(inner, seq)
+        if let Ok(segment) = inner.cache.segment(inner, seq, end)
             && let Ok(Found::Record(record)) = segment.read(seq, end)
         {
             return Ok(record);
         }
         inner.cache.refresh(inner, seq)?;
-        let segment = inner.cache.segment(inner, seq)?;
+        let segment = inner.cache.segment(inner, seq, end)?;
         match segment.read(seq, end)? {
             Found::Record(record) => Ok(record),
             Found::EndsBefore(last) => Err(self.missing(last, seq, end)),

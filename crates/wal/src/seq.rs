@@ -20,6 +20,10 @@ impl Seq {
     /// The first record of a ledger.
     pub const ZERO: Seq = Seq(0);
 
+    /// The highest that a sound file names. So numbers that are computed from what a file says never overflow,
+    /// whoever wrote it.
+    pub(crate) const MAX: Seq = Seq(u64::MAX >> 1);
+
     /// The `Seq` with this number.
     #[must_use]
     pub const fn new(number: u64) -> Seq {

@@ -283,13 +283,13 @@ impl Verification<'_> {
         let (done, total, callback) = (self.report.bytes, self.bytes_total, self.options.progress.clone());
         let progress = move |bytes: u64| {
             if let Some(callback) = &callback {
-                callback(VerifyProgress { bytes_done: done + bytes, bytes_total: total });
+                callback(VerifyProgress { bytes_done: done.saturating_add(bytes), bytes_total: total });
             }
         };
         let checked = check_segment(&segment, extent, &*self.options.leaf_function, &progress)?;
         self.report.records += checked.records;
-        self.report.bytes += checked.bytes;
-        self.report.torn_tail_bytes += checked.unwritten_junk_bytes;
+        self.report.bytes = self.report.bytes.saturating_add(checked.bytes);
+        self.add_torn(checked.unwritten_junk_bytes);
         self.report.ambiguous |= checked.unwritten_junk_bytes > 0 && matches!(extent, Extent::Open);
         self.report.unsealed_segments += u64::from(!checked.sealed);
         self.marked_segment_sound &= !matches!(extent, Extent::Marked(_)) || checked.damaged.is_empty();
@@ -347,24 +347,33 @@ impl Verification<'_> {
             Some(junk) if row.answer == Answer::SetAside => {
                 let path = self.directory.join(segment_name(junk.segment));
                 let bytes = set_aside_bytes(&*self.options.storage, Some(&path), junk.bytes)?;
-                self.report.torn_tail_bytes += bytes;
+                self.add_torn(bytes);
             }
-            Some(junk) => self.report.torn_tail_bytes += junk.bytes,
+            Some(junk) => self.add_torn(junk.bytes),
             None => {}
         }
         Ok(())
     }
 
+    fn add_torn(&mut self, bytes: u64) {
+        self.report.torn_tail_bytes = self.report.torn_tail_bytes.saturating_add(bytes);
+    }
+
     fn damaged(&mut self, damage: Damage) {
-        let full = self.report.damaged.len() >= DAMAGED_ENTRIES_MAX;
-        match self.report.damaged.last_mut() {
-            Some(last) if full => last.seq_to = last.seq_to.max(damage.seq_to),
-            _ => self.report.damaged.push(damage),
-        }
+        note(&mut self.report.damaged, damage);
     }
 
     fn newer(&self, name: &str, found: u32) -> VerifyError {
         VerifyError::NewerVersion { path: self.directory.join(name), found, known: FORMAT_VERSION }
+    }
+}
+
+/// Adds an entry, or widens the last one if there are too many.
+fn note(damaged: &mut Vec<Damage>, damage: Damage) {
+    let full = damaged.len() >= DAMAGED_ENTRIES_MAX;
+    match damaged.last_mut() {
+        Some(last) if full => last.seq_to = last.seq_to.max(damage.seq_to),
+        _ => damaged.push(damage),
     }
 }
 
@@ -390,12 +399,13 @@ fn open_any(
 }
 
 fn total_bytes(storage: &dyn Storage, directory: &Path, inventory: &Inventory) -> Result<u64, StorageError> {
-    let mut total = 0;
+    let mut total = 0_u64;
     for first_seq in &inventory.segments {
         let path = directory.join(segment_name(*first_seq));
         // One that can't be opened is reported when its turn comes.
         if let Ok(file) = crate::storage::file::LogFile::open(storage, path, OpenMode::Read) {
-            total += file.length()?.max(HEADER_END);
+            // Files with holes can claim any length.
+            total = total.saturating_add(file.length()?.max(HEADER_END));
         }
     }
     Ok(total)

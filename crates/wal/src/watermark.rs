@@ -6,10 +6,12 @@
 //! before anything is acknowledged; it needs no sync of its own then, because a process that dies leaves the page
 //! cache behind. Only a power cut can make it lag, and then it says less than the truth, never more.
 
-use crate::damage::{Problem, check_crc, check_field, check_zero};
+use crate::damage::{Problem, check_crc, check_field, check_max, check_zero};
 use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
+use crate::frame::FRAME_BYTES;
 use crate::planted::{Bug, planted};
-use crate::segment::header::FORMAT_VERSION;
+use crate::record::{RECORD_ALIGNMENT_BYTES, RECORD_HEADER_BYTES};
+use crate::segment::header::{FORMAT_VERSION, HEADER_END};
 use crate::seq::{LedgerId, Seq};
 
 pub(crate) mod file;
@@ -28,6 +30,15 @@ const MAGIC_TEXT: &str = "RLWATERM";
 const PART: &str = "watermark slot";
 const FLAG_CLEAN: u32 = 1;
 const CRC_AT: usize = 124;
+
+/// The update number of a new log's watermark.
+const FIRST_UPDATE: u64 = 1;
+
+/// The highest update number of a sound slot: there is always a higher one.
+const UPDATE_MAX: u64 = u64::MAX >> 2;
+
+/// The highest `Seq` of a sound slot. Far below [`Seq::MAX`], so that a log can go on from any.
+const SEQ_MAX: u64 = u64::MAX >> 2;
 
 /// How far a log is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +80,7 @@ impl Watermark {
     pub(crate) fn of_new_ledger(ledger_id: LedgerId) -> Watermark {
         Watermark {
             ledger_id,
-            update: 1,
+            update: FIRST_UPDATE,
             clean: true,
             segment: Seq::ZERO,
             offset: 0,
@@ -115,7 +126,7 @@ impl Watermark {
             return Err(Problem::NotZero { part: PART, field: "unknown flags" }.into());
         }
         check_zero(PART, "reserved bytes", part(block, 72..CRC_AT))?;
-        Ok(Watermark {
+        let watermark = Watermark {
             ledger_id: LedgerId::from_bytes(array_at(block, 16)),
             update: u64_at(block, 32),
             clean: flags & FLAG_CLEAN != 0,
@@ -123,7 +134,31 @@ impl Watermark {
             offset: u64_at(block, 48),
             seq: Seq::new(u64_at(block, 56)),
             commit_time_ns: i64_at(block, 64),
-        })
+        };
+        watermark.check_fields()?;
+        Ok(watermark)
+    }
+
+    /// Checks that there can be a log that ends there: what was written last decides where a log is cut.
+    fn check_fields(&self) -> Result<(), Problem> {
+        check_max(PART, "update number", UPDATE_MAX, self.update)?;
+        check_max(PART, "seq", SEQ_MAX, self.seq.get())?;
+        if self.offset == 0 {
+            check_field(PART, "seq of a log without segments", 0, self.seq.get())?;
+            return check_field(PART, "segment of a log without segments", 0, self.segment.get());
+        }
+        let records = self.seq.since(self.segment);
+        if records == 0 {
+            let (max, found) = (self.seq.get().saturating_sub(1), self.segment.get());
+            return Err(Problem::Range { part: PART, field: "segment", min: 0, max, found });
+        }
+        let records_bytes_min = records.saturating_mul(RECORD_HEADER_BYTES as u64);
+        let min = records_bytes_min.saturating_add(HEADER_END + FRAME_BYTES as u64);
+        if self.offset < min {
+            let found = self.offset;
+            return Err(Problem::Range { part: PART, field: "offset", min, max: u64::MAX, found });
+        }
+        check_field(PART, "offset modulo 8", 0, self.offset % RECORD_ALIGNMENT_BYTES)
     }
 
     /// Where in the file this update goes.
@@ -147,13 +182,9 @@ pub(crate) enum Slots {
 }
 
 impl Slots {
-    /// Reads the file's bytes; those that are missing count as never written.
+    /// Reads the file's bytes. A slot that is missing is a broken one: the file is whole from its creation on.
     pub(crate) fn decode(bytes: &[u8]) -> Slots {
-        let slot = |at: usize| {
-            let block = bytes.get(at..).and_then(<[u8]>::first_chunk);
-            block.map_or(Err(SlotError::Blank), Watermark::decode)
-        };
-        let slots = [slot(0), slot(crate::fields::in_memory(SLOT_STRIDE_BYTES))];
+        let slots = [slot(bytes, 0), slot(bytes, SLOT_STRIDE_BYTES)];
         if let Some(Err(SlotError::NewerVersion(version))) =
             slots.iter().find(|slot| matches!(slot, Err(SlotError::NewerVersion(_))))
         {
@@ -167,7 +198,11 @@ impl Slots {
             if planted(Bug::OlderWatermarkSlotCounts) { !slot.update } else { slot.update }
         };
         match slots.iter().flatten().max_by_key(newest_first) {
-            Some(newest) => Slots::Sound { newest: *newest, other_broken: broken.is_some() },
+            Some(newest) => {
+                // Only a new log's second slot was never written. Any other is blank because something wiped it.
+                let wiped = newest.update > FIRST_UPDATE && slots.contains(&Err(SlotError::Blank));
+                Slots::Sound { newest: *newest, other_broken: broken.is_some() || wiped }
+            }
             None => Slots::Broken(broken.unwrap_or(Problem::Ends {
                 part: "watermark",
                 expected: SLOT_BYTES as u64,
@@ -177,12 +212,25 @@ impl Slots {
     }
 }
 
+/// Reads the slot that lies at this offset.
+fn slot(bytes: &[u8], offset: u64) -> Result<Watermark, SlotError> {
+    let block = bytes.get(crate::fields::in_memory(offset)..).and_then(<[u8]>::first_chunk);
+    let Some(block) = block else {
+        let (expected, found) = (offset + SLOT_BYTES as u64, crate::fields::on_disk(bytes.len()));
+        return Err(Problem::Ends { part: PART, expected, found }.into());
+    };
+    let watermark = Watermark::decode(block)?;
+    // In the other's place, the next update would overwrite the wrong one of the two.
+    check_field(PART, "place", watermark.slot_offset(), offset)?;
+    Ok(watermark)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn watermark(update: u64) -> Watermark {
-        Watermark { update, clean: false, offset: 4200, seq: Seq::new(update), ..new() }
+        Watermark { update, clean: false, offset: 4160 + 40 * update, seq: Seq::new(update), ..new() }
     }
 
     fn new() -> Watermark {
@@ -222,6 +270,44 @@ mod tests {
                 Slots::Sound { newest: watermark(4), other_broken: true },
                 "bit {bit}"
             );
+        }
+    }
+
+    #[test]
+    fn a_slot_that_was_wiped_cut_off_or_put_into_the_others_place_may_have_been_the_newer() {
+        let good = file(&[watermark(4), watermark(5)]);
+        let older = Slots::Sound { newest: watermark(4), other_broken: true };
+        let mut wiped = good.clone();
+        wiped[4096..].fill(0);
+        assert_eq!(Slots::decode(&wiped), older);
+        for length in 128..4096 + 128 {
+            assert_eq!(Slots::decode(&good[..length]), older, "length {length}");
+        }
+        let mut moved = good.clone();
+        moved.copy_within(..128, 4096);
+        assert_eq!(Slots::decode(&moved), older);
+        assert!(matches!(Slots::decode(&good[..127]), Slots::Broken(_)));
+    }
+
+    #[test]
+    fn impossible_ends_are_refused_although_the_checksum_matches() {
+        let good = watermark(3);
+        assert_eq!(Watermark::decode(&good.encode()), Ok(good));
+        for impossible in [
+            Watermark { update: u64::MAX, ..good },
+            Watermark { update: UPDATE_MAX + 1, ..good },
+            Watermark { seq: Seq::new(u64::MAX), offset: !7, ..good },
+            Watermark { seq: Seq::new(SEQ_MAX), offset: 1 << 40, ..good },
+            Watermark { segment: good.seq, ..good },
+            Watermark { segment: Seq::new(u64::MAX), ..good },
+            Watermark { offset: good.offset - 8, ..good },
+            Watermark { offset: good.offset + 1, ..good },
+            Watermark { offset: 1, ..good },
+            Watermark { offset: 0, ..good },
+            Watermark { offset: 0, seq: Seq::ZERO, segment: Seq::new(1), ..good },
+        ] {
+            let decoded = Watermark::decode(&impossible.encode());
+            assert!(matches!(decoded, Err(SlotError::Damaged(_))), "{impossible:?}");
         }
     }
 

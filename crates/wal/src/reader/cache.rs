@@ -9,7 +9,7 @@ use crate::damage::{Damage, Problem};
 use crate::directory::Inventory;
 use crate::error::ReadError;
 use crate::reader::Inner;
-use crate::reader::open_segment::OpenSegment;
+use crate::reader::open_segment::{OpenSegment, OpenSegmentError};
 use crate::segment::name::segment_name;
 use crate::seq::Seq;
 use crate::sync::Mutex;
@@ -32,8 +32,14 @@ struct State {
 }
 
 impl SegmentCache {
-    /// The segment that holds this record, if what is remembered is right.
-    pub(super) fn segment(&self, inner: &Inner, seq: Seq) -> Result<Arc<OpenSegment>, ReadError> {
+    /// The segment that holds this record, if what is remembered is right. `durable_end` is how far damage reaches that
+    /// nothing else bounds.
+    pub(super) fn segment(
+        &self,
+        inner: &Inner,
+        seq: Seq,
+        durable_end: Seq,
+    ) -> Result<Arc<OpenSegment>, ReadError> {
         let mut state = self.state.lock();
         if state.segments.is_empty() {
             state.segments = list(inner)?;
@@ -42,7 +48,7 @@ impl SegmentCache {
         let next = state.segments.get(after).copied();
         let Some(first_seq) = after.checked_sub(1).and_then(|at| state.segments.get(at).copied()) else {
             let (segment, problem) = (segment_name(Seq::ZERO), Problem::Missing);
-            let seq_to = next.unwrap_or(seq.next());
+            let seq_to = next.unwrap_or(durable_end);
             return Err(ReadError::Damaged(Damage {
                 segment,
                 seq_from: Seq::ZERO,
@@ -57,8 +63,14 @@ impl SegmentCache {
             return Ok(segment);
         }
         drop(state);
-        let opened = OpenSegment::open(&*inner.storage, &inner.directory, inner.ledger_id, first_seq, next)?;
-        let segment = Arc::new(opened);
+        let opened = OpenSegment::open(&*inner.storage, &inner.directory, inner.ledger_id, first_seq, next);
+        let segment = Arc::new(opened.map_err(|error| match error {
+            OpenSegmentError::Read(error) => error,
+            OpenSegmentError::Damaged { offset, problem } => {
+                let (segment, seq_to) = (segment_name(first_seq), next.unwrap_or(durable_end));
+                ReadError::Damaged(Damage { segment, seq_from: first_seq, seq_to, offset, problem })
+            }
+        })?);
         let mut state = self.state.lock();
         state.open.retain(|other| other.first_seq() != first_seq);
         if state.open.len() >= SEGMENTS_OPEN_MAX {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::damage::{Damage, Problem};
+use crate::damage::Problem;
 use crate::error::ReadError;
 use crate::fields::{in_memory, on_disk};
 use crate::map::Map;
@@ -11,7 +11,6 @@ use crate::reader::commit_index::{CommitIndex, RecordPlace};
 use crate::record::{Block, RECORD_HEADER_BYTES, Record, RecordHeader};
 use crate::segment::footer::{CommitEntry, Footer, TRAILER_BYTES, Trailer};
 use crate::segment::header::FORMAT_VERSION;
-use crate::segment::name::segment_name;
 use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::LogFile;
@@ -52,6 +51,21 @@ pub(super) enum Found {
     EndsBefore(Seq),
 }
 
+/// Why a segment can't be opened for reading.
+#[derive(Debug)]
+pub(super) enum OpenSegmentError {
+    /// For a reason that has nothing to do with which records it holds.
+    Read(ReadError),
+    /// Its header isn't sound, so that none of its records can be read.
+    Damaged { offset: u64, problem: Problem },
+}
+
+impl From<ReadError> for OpenSegmentError {
+    fn from(error: ReadError) -> OpenSegmentError {
+        OpenSegmentError::Read(error)
+    }
+}
+
 impl OpenSegment {
     pub(super) fn open(
         storage: &dyn Storage,
@@ -59,20 +73,14 @@ impl OpenSegment {
         ledger_id: LedgerId,
         first_seq: Seq,
         next: Option<Seq>,
-    ) -> Result<OpenSegment, ReadError> {
+    ) -> Result<OpenSegment, OpenSegmentError> {
         let opened = Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read);
         let segment = opened.map_err(|error| match error {
-            SegmentError::Storage(error) => ReadError::Storage(error),
+            SegmentError::Storage(error) => ReadError::Storage(error).into(),
             SegmentError::NewerVersion { path, found } => {
-                ReadError::NewerVersion { path, found, known: FORMAT_VERSION }
+                ReadError::NewerVersion { path, found, known: FORMAT_VERSION }.into()
             }
-            SegmentError::Damaged { offset, problem } => ReadError::Damaged(Damage {
-                segment: segment_name(first_seq),
-                seq_from: first_seq,
-                seq_to: next.unwrap_or(first_seq.next()),
-                offset,
-                problem,
-            }),
+            SegmentError::Damaged { offset, problem } => OpenSegmentError::Damaged { offset, problem },
         })?;
         let kind = match Sealed::of(&segment)? {
             Some(sealed) => Kind::Sealed(sealed),

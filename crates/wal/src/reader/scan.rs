@@ -35,7 +35,7 @@ impl Scan {
         }
         let record = self.reader.read_durable(seq, end)?;
         let inner = &*self.reader.inner;
-        self.run = inner.cache.segment(inner, seq).ok().and_then(|segment| Run::over(segment, seq));
+        self.run = inner.cache.segment(inner, seq, end).ok().and_then(|segment| Run::over(segment, seq));
         Ok(record)
     }
 }

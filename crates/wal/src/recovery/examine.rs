@@ -4,11 +4,13 @@ use std::path::Path;
 
 use crate::damage::{Damage, Problem};
 use crate::error::OpenError;
+use crate::fields::on_disk;
 use crate::planted::{Bug, planted};
 use crate::recovery::table::Behind;
 use crate::segment::header::{FORMAT_VERSION, SegmentHeader};
 use crate::segment::name::segment_name;
 use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
+use crate::segment::seal::SealError;
 use crate::segment::{Segment, SegmentError, seal};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::StorageError;
@@ -242,7 +244,15 @@ fn skip_hole(window: &mut Window<'_>, header: &SegmentHeader, end: &mut Place) -
 
 /// Whether what follows is part of the footer that belongs there: sealing was cut short.
 fn is_footer_part(segment: &Segment, end: Place, data_end: u64) -> Result<bool, StorageError> {
-    let Ok(sealing) = seal::prepare(segment, end.seq) else { return Ok(false) };
+    let sealing = match seal::prepare(segment, end.seq) {
+        Ok(sealing) => sealing,
+        Err(SealError::Storage(error)) => return Err(error),
+        Err(SealError::Unsound) => return Ok(false),
+    };
+    // Before so much memory is asked for: it may be any length.
+    if data_end - end.offset > on_disk(sealing.footer.len()) {
+        return Ok(false);
+    }
     let file = segment.file.clone();
     let found = Window::new(&file, data_end).get(end.offset, data_end - end.offset)?.map(<[u8]>::to_vec);
     Ok(found.is_some_and(|found| sealing.explains(end.offset, &found)))

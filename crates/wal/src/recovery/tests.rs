@@ -25,8 +25,10 @@ fn mark(path: &Path) -> Watermark {
 /// Puts the log's watermark back to an earlier one, as a power cut can.
 fn set_mark(path: &Path, mark: &Watermark) {
     let mut bytes = vec![0; 8192];
-    let at = usize::try_from(mark.slot_offset()).unwrap();
-    bytes[at..at + 128].copy_from_slice(&mark.encode());
+    for slot in [Watermark { update: mark.update - 1, ..*mark }, *mark] {
+        let at = usize::try_from(slot.slot_offset()).unwrap();
+        bytes[at..at + 128].copy_from_slice(&slot.encode());
+    }
     std::fs::write(path.join(WATERMARK_NAME), bytes).unwrap();
 }
 

@@ -19,7 +19,8 @@ const OFFSET_BYTES: u64 = 8;
 const COMMIT_BYTES: u64 = 24;
 const NODE_BYTES: u64 = 40;
 
-const FOOTER_MAGIC: [u8; 8] = *b"RLFOOTER";
+/// What a footer starts with.
+pub(crate) const FOOTER_MAGIC: [u8; 8] = *b"RLFOOTER";
 const TRAILER_MAGIC: [u8; 8] = *b"RLSEALED";
 const TRAILER_MAGIC_TEXT: &str = "RLSEALED";
 const PART: &str = "footer";

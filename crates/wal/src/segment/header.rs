@@ -5,8 +5,9 @@
 //! A version is believed only after the checksum matched: until then it is just a damaged header. Whatever this
 //! version doesn't know is refused, not ignored.
 
-use crate::damage::{Problem, check_crc, check_zero};
+use crate::damage::{Problem, check_crc, check_max, check_zero};
 use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
+use crate::options::SEGMENT_BYTES_MAX;
 use crate::planted::{Bug, planted};
 use crate::seq::{LedgerId, Seq};
 
@@ -125,6 +126,8 @@ impl SegmentHeader {
             }
             .into());
         }
+        check_max(PART, "first seq", Seq::MAX.get(), header.first_seq.get())?;
+        check_max(PART, "capacity", SEGMENT_BYTES_MAX, header.capacity_bytes)?;
         Ok(header)
     }
 
@@ -208,5 +211,9 @@ mod tests {
         }
         assert!(SegmentHeader::decode(&with(96, &[1])).is_err(), "encryption");
         assert!(SegmentHeader::decode(&with(4000, &[1])).is_err(), "reserved");
+        for (what, at, max) in [("first seq", 32, Seq::MAX.get()), ("capacity", 88, SEGMENT_BYTES_MAX)] {
+            assert!(SegmentHeader::decode(&with(at, &max.to_le_bytes())).is_ok(), "{what}");
+            assert!(SegmentHeader::decode(&with(at, &(max + 1).to_le_bytes())).is_err(), "{what}");
+        }
     }
 }

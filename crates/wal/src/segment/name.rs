@@ -73,8 +73,9 @@ fn segment_kind(name: &str) -> FileKind {
     if digits.len() != SEGMENT_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return FileKind::NearSegment;
     }
-    // Twenty digits can still be more than a `u64` holds.
-    digits.parse().map_or(FileKind::NearSegment, |number| FileKind::Segment(Seq::new(number)))
+    // Twenty digits can still be more than a `Seq` may be.
+    let number = digits.parse().ok().filter(|number| *number <= Seq::MAX.get());
+    number.map_or(FileKind::NearSegment, |number| FileKind::Segment(Seq::new(number)))
 }
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_segment_name_gives_its_seq_back(number: u64) {
+        fn a_segment_name_gives_its_seq_back(number in 0..=Seq::MAX.get()) {
             let name = segment_name(Seq::new(number));
             prop_assert_eq!(file_kind(OsStr::new(&name)), FileKind::Segment(Seq::new(number)));
         }
@@ -93,9 +94,13 @@ mod tests {
 
     #[test]
     fn only_exact_names_are_ours() {
-        for near in
-            ["7.wal", "0000000000000000007.wal", "99999999999999999999.wal", "+0000000000000000007.wal"]
-        {
+        for near in [
+            "7.wal",
+            "0000000000000000007.wal",
+            "99999999999999999999.wal",
+            "09223372036854775808.wal",
+            "+0000000000000000007.wal",
+        ] {
             assert_eq!(file_kind(OsStr::new(near)), FileKind::NearSegment, "{near}");
         }
         for other in ["00000000000000000007.WAL", "00000000000000000007.wal~", "Lock", ""] {

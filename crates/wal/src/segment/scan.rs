@@ -6,7 +6,7 @@
 //!
 //! The walk reports and never decides: whether a bad commit is damage or a torn tail depends on the watermark.
 
-use crate::damage::{Problem, check_crc, check_field, check_zero};
+use crate::damage::{Problem, check_crc, check_field, check_max, check_zero};
 use crate::fields::{in_memory, is_zero, on_disk};
 use crate::frame::{FRAME_BYTES, FRAME_MAGIC, Frame};
 use crate::leaf::LeafFunction;
@@ -171,11 +171,8 @@ pub(crate) fn read_frame(
 fn fit(frame: Frame, offset: u64, place: Place, limit: u64) -> Result<PlacedFrame, Problem> {
     const PART: &str = "commit frame";
     check_field(PART, "first seq", place.seq.get(), frame.first_seq.get())?;
-    let range = |field, max: u64, found: u64| {
-        if found <= max { Ok(()) } else { Err(Problem::Range { part: PART, field, min: 0, max, found }) }
-    };
-    range("durable before", frame.first_seq.get(), frame.durable_before.get())?;
-    range("byte length", limit.saturating_sub(offset + FRAME_BYTES as u64), frame.records_bytes)?;
+    check_max(PART, "durable before", frame.first_seq.get(), frame.durable_before.get())?;
+    check_max(PART, "byte length", limit.saturating_sub(offset + FRAME_BYTES as u64), frame.records_bytes)?;
     if frame.commit_time_ns < place.commit_time_ns {
         // Negative times are possible, so the comparison is what can be said in unsigned numbers: how much earlier.
         let earlier = place.commit_time_ns.abs_diff(frame.commit_time_ns);

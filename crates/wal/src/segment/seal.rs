@@ -9,8 +9,8 @@ use std::path::Path;
 
 use crate::fields::{in_memory, is_zero, on_disk};
 use crate::planted::{Bug, planted};
-use crate::segment::footer::{CommitEntry, FooterBuilder};
-use crate::segment::scan::{CommitFound, Place, Window, read_commit};
+use crate::segment::footer::{CommitEntry, FOOTER_MAGIC, FooterBuilder, is_marked_as_footer};
+use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
 use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::StorageError;
@@ -74,6 +74,7 @@ pub(crate) fn seal(
         return Ok(());
     }
     let sealing = prepare(&segment, end)?;
+    check_rest(&segment, &sealing)?;
     // CRASH: a segment without footer, or with the start of one, is sealed again at the next open.
     let data_end = if planted(Bug::SealCutsTooMuch) { sealing.data_end - 8 } else { sealing.data_end };
     segment.file.set_length(data_end)?;
@@ -90,6 +91,7 @@ pub(crate) fn reseal(
 ) -> Result<bool, SealError> {
     let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
     let sealing = prepare(&segment, end)?;
+    check_rest(&segment, &sealing)?;
     let (rest_bytes, footer_bytes) =
         (segment.file.length()?.saturating_sub(sealing.data_end), sealing.footer.len());
     if rest_bytes == on_disk(footer_bytes) {
@@ -103,6 +105,26 @@ pub(crate) fn reseal(
     // A footer of the right length is corrected in place: a reader may have the file mapped.
     write_footer(&segment, &sealing)?;
     Ok(true)
+}
+
+/// Refuses to write over what stands behind the last commit, unless it is nothing, a part of the footer that belongs
+/// there, or a damaged one. Whatever else it is, verification shows it, and nobody destroys it.
+fn check_rest(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {
+    let Sealing { data_end, footer } = sealing;
+    let mut window = Window::new(&segment.file, segment.file.length()?);
+    let rest_bytes = window.data_end(*data_end)? - data_end;
+    if rest_bytes == 0 {
+        return Ok(());
+    }
+    // A commit that isn't this segment's, because the next one starts before it.
+    if find_frame(&mut window, &segment.header, *data_end)?.is_some() {
+        return Err(SealError::Unsound);
+    }
+    let length = rest_bytes.min(on_disk(footer.len()));
+    let found = window.get(*data_end, length)?.ok_or(SealError::Unsound)?;
+    let explained =
+        rest_bytes == length && (sealing.explains(*data_end, found) || is_marked_as_footer(found));
+    if explained || found.starts_with(&FOOTER_MAGIC) { Ok(()) } else { Err(SealError::Unsound) }
 }
 
 fn write_footer(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {

@@ -14,6 +14,7 @@ use crate::segment::scan::{
 use crate::segment::seal::Sealing;
 use crate::seq::{Leaf, Seq};
 use crate::storage::file::StorageError;
+use crate::verify::note;
 use crate::watermark::Watermark;
 
 /// How often progress is reported.
@@ -40,6 +41,14 @@ impl Extent {
             Extent::UpTo(end) => Some(*end),
             Extent::Marked(mark) => Some(mark.seq),
             Extent::Open => None,
+        }
+    }
+
+    /// Where the segment's last commit ends, if that is known.
+    fn offset(&self) -> Option<u64> {
+        match self {
+            Extent::Marked(mark) => Some(mark.offset),
+            Extent::UpTo(_) | Extent::Open => None,
         }
     }
 }
@@ -73,7 +82,7 @@ impl Visitor for Check<'_> {
     }
 
     fn problem(&mut self, seqs: Range<Seq>, offset: u64, problem: Problem) {
-        self.damaged.push(self.segment.damage(seqs, offset, problem));
+        note(&mut self.damaged, self.segment.damage(seqs, offset, problem));
     }
 }
 
@@ -118,9 +127,11 @@ impl Check<'_> {
         progress: &dyn Fn(u64),
     ) -> Result<Place, StorageError> {
         let segment = self.segment;
+        let file_bytes = segment.file.length()?;
+        // The watermark may name any offset, however far behind the end of the file.
         let limit = match extent {
-            Extent::Marked(mark) => mark.offset,
-            Extent::UpTo(_) | Extent::Open => segment.file.length()?,
+            Extent::Marked(mark) => mark.offset.min(file_bytes),
+            Extent::UpTo(_) | Extent::Open => file_bytes,
         };
         let mut window = Window::new(&segment.file, limit);
         let (mut place, mut reported) = (Place::start_of(&segment.header), 0);
@@ -131,7 +142,8 @@ impl Check<'_> {
                 FrameFound::Blank if extent.end().is_none() => break,
                 FrameFound::Blank => {
                     let found = place.offset.min(segment.file.length()?);
-                    let problem = Problem::Ends { part: "segment", expected: limit.max(found + 1), found };
+                    let expected = extent.offset().unwrap_or(limit).max(found + 1);
+                    let problem = Problem::Ends { part: "segment", expected, found };
                     self.skip(&mut window, place, extent, (found, problem))?
                 }
                 FrameFound::Bad { offset, problem } => {
@@ -195,7 +207,7 @@ impl Check<'_> {
         // Damaged padding in front of a sound frame touches no record; it is reported with those of the commit.
         let seq_to =
             next.filter(|_| behind.seq == place.seq).map_or(behind.seq, |commit| commit.frame.end_seq());
-        self.damaged.push(self.segment.damage(place.seq..seq_to, offset, problem));
+        note(&mut self.damaged, self.segment.damage(place.seq..seq_to, offset, problem));
         Ok(behind)
     }
 }
