@@ -57,7 +57,7 @@ impl WriterLock {
         Err(OpenError::Locked { path: file.path().to_owned(), pid, since: since_ns })
     }
 
-    /// Says who holds the lock now.
+    /// Says who holds the lock now, durably: after a power cut, recovery must know that there was one.
     pub(crate) fn announce(&self, storage: &dyn Storage) -> Result<(), StorageError> {
         let text = LockText {
             pid: Some(std::process::id()),
@@ -65,7 +65,8 @@ impl WriterLock {
             boot_id: storage.boot_id(),
         };
         self.file.set_length(0)?;
-        self.file.write_all(text.encode().as_bytes(), 0)
+        self.file.write_all(text.encode().as_bytes(), 0)?;
+        self.file.sync()
     }
 }
 

@@ -126,7 +126,7 @@ fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenR
 fn mark_in_use(watermark: &mut WatermarkFile) -> Result<(), StorageError> {
     let last = *watermark.last();
     watermark.advance(Watermark { clean: false, ..last })?;
-    watermark.file().sync()
+    watermark.sync()
 }
 
 /// Reads a log's watermark, which must be there.
@@ -156,7 +156,7 @@ pub(crate) fn judge_mark(
     slot_broken: bool,
     last_boot_id: Option<&String>,
 ) -> Mark {
-    let same_boot = last_boot_id.is_some() && storage.boot_id().as_ref() == last_boot_id;
+    let same_boot = was_rebooted(storage, last_boot_id) == Some(false);
     match mark.clean {
         // The broken one may have been the newer.
         _ if slot_broken => Mark::MayLag,
@@ -164,6 +164,11 @@ pub(crate) fn judge_mark(
         false if same_boot => Mark::Exact,
         false => Mark::MayLag,
     }
+}
+
+/// Whether the system was started again since the last writer; nothing if that can't be known.
+fn was_rebooted(storage: &dyn Storage, last_boot_id: Option<&String>) -> Option<bool> {
+    Some(storage.boot_id()? != *last_boot_id?)
 }
 
 /// A log that has records has a segment that starts with the first of them.
@@ -191,6 +196,9 @@ pub(crate) struct Opening<'a> {
     storage: &'a dyn Storage,
     inventory: Inventory,
     mark: Watermark,
+    slot_broken: bool,
+    /// Whether what was read surely comes from the medium.
+    rebooted: bool,
     pub(crate) examined: Examined,
     pub(crate) row: Row,
 }
@@ -205,7 +213,9 @@ impl<'a> Opening<'a> {
         let storage = &*options.storage;
         let inventory = Inventory::take(storage, directory)?.unwrap_or_default();
         let (mark, slot_broken) = read_watermark(storage, directory)?;
-        let worth = judge_mark(storage, &mark, slot_broken, lock.before.boot_id.as_ref());
+        let last_boot_id = lock.before.boot_id.as_ref();
+        let worth = judge_mark(storage, &mark, slot_broken, last_boot_id);
+        let rebooted = was_rebooted(storage, last_boot_id) == Some(true);
         check_start(&inventory, &mark)?;
         let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
         let examined =
@@ -224,18 +234,19 @@ impl<'a> Opening<'a> {
             let junk = examined.junk.as_ref().expect("what is refused was found somewhere");
             return Err(OpenError::Damaged(junk.damage()));
         }
-        Ok(Opening { directory, storage, inventory, mark, examined, row })
+        Ok(Opening { directory, storage, inventory, mark, slot_broken, rebooted, examined, row })
     }
 
     /// Does what is to be done.
     pub(crate) fn settle(self, options: &Options) -> Result<Opened, OpenError> {
-        let Opening { directory, storage, inventory, mark, mut examined, row } = self;
-        let surgeon = Surgeon { storage, directory };
+        let Opening { directory, storage, inventory, mark, slot_broken, rebooted, mut examined, row } = self;
+        let surgeon = Surgeon { storage, directory, rewrites: !rebooted };
         if mark.offset == 0 {
             // Whoever made the log may have died before its name was durable.
             sync_name_of(storage, directory)?;
         }
-        let mut watermark = WatermarkFile::resume(storage, directory, mark)?;
+        // A broken slot was being written, so the sound one was on the medium by then; and it is all that there is.
+        let mut watermark = WatermarkFile::resume(storage, directory, mark, rebooted || slot_broken)?;
         let goes_on = row.answer == Answer::Continue;
         let torn_file = if goes_on { None } else { surgeon.apply(&examined, row.answer, &mut watermark)? };
         if goes_on && !planted(Bug::KeepCleanMark) {

@@ -98,6 +98,8 @@ bugs! {
     NeverAdvanceWatermark = "never-advance-watermark",
     /// The watermark's updates all go to one slot. A torn one leaves no sound slot.
     OneWatermarkSlot = "one-watermark-slot",
+    /// Updates take turns although none was synced. A power cut that tears both leaves no sound slot.
+    RiskBothSlots = "risk-both-slots",
     /// The older slot counts. Acknowledged records look as if they weren't, and are cut when they are bad.
     OlderWatermarkSlotCounts = "older-watermark-slot-counts",
     /// A slot's checksum isn't looked at. A torn one is believed.

@@ -41,10 +41,6 @@ pub use scan::Scan;
 /// How often a reader in another process looks at the watermark while it waits.
 const WATERMARK_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How often a watermark is read again whose slots are both torn, because the writer is writing one of them while the
-/// other was damaged before.
-const WATERMARK_ATTEMPTS_MAX: u32 = 100;
-
 /// Reads a log. Cheap to clone; may be used from many threads at once.
 ///
 /// ```
@@ -211,22 +207,16 @@ impl Reader {
 }
 
 fn read_durable_end(file: &LogFile) -> Result<Seq, ReadError> {
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let found = match read_slots_of(file)? {
-            Slots::Sound { newest, .. } => return Ok(newest.seq),
-            Slots::NewerVersion(found) => {
-                let (path, known) = (file.path().to_owned(), crate::segment::header::FORMAT_VERSION);
-                return Err(ReadError::NewerVersion { path, found, known });
-            }
-            Slots::Broken(problem) => problem,
-        };
-        if attempts >= WATERMARK_ATTEMPTS_MAX {
+    match read_slots_of(file)? {
+        Slots::Sound { newest, .. } => Ok(newest.seq),
+        Slots::NewerVersion(found) => {
+            let (path, known) = (file.path().to_owned(), crate::segment::header::FORMAT_VERSION);
+            Err(ReadError::NewerVersion { path, found, known })
+        }
+        Slots::Broken(problem) => {
             let segment = WATERMARK_NAME.to_owned();
             let (seq_from, seq_to) = (Seq::ZERO, Seq::ZERO);
-            return Err(ReadError::Damaged(Damage { segment, seq_from, seq_to, offset: 0, problem: found }));
+            Err(ReadError::Damaged(Damage { segment, seq_from, seq_to, offset: 0, problem }))
         }
-        thread::yield_now();
     }
 }

@@ -321,7 +321,7 @@ fn close_in_good_order(mut watermark: WatermarkFile) -> Result<(), StorageError>
     let last = *watermark.last();
     for _ in 0..2 {
         watermark.advance(Watermark { clean: true, ..last })?;
-        watermark.file().sync()?;
+        watermark.sync()?;
     }
     Ok(())
 }

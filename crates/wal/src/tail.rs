@@ -17,7 +17,7 @@ use crate::segment::name::segment_name;
 use crate::seq::{LedgerId, Seq};
 use crate::spare::{Spare, SpareShelf};
 use crate::storage::Storage;
-use crate::storage::file::{LogFile, StorageError};
+use crate::storage::file::StorageError;
 use crate::watermark::Watermark;
 use crate::watermark::file::WatermarkFile;
 
@@ -144,8 +144,9 @@ impl Tail {
         self.syncs
     }
 
-    pub(crate) fn watermark_file(&self) -> &LogFile {
-        self.watermark.file()
+    /// The watermark, for the background to sync and to say so.
+    pub(crate) fn watermark(&mut self) -> &mut WatermarkFile {
+        &mut self.watermark
     }
 
     /// Writes a commit, and syncs it and all before it if it asks for that. An empty one may ask too.
@@ -198,7 +199,7 @@ impl Tail {
     pub(crate) fn mark_clean(&mut self) -> Result<(), StorageError> {
         for _ in 0..2 {
             self.mark_durable(true)?;
-            self.watermark.file().sync()?;
+            self.watermark.sync()?;
         }
         Ok(())
     }
@@ -244,7 +245,7 @@ impl Tail {
         let end = if planted(Bug::KeepPartOfRefusedCommit) {
             active.segment.header.capacity_bytes
         } else {
-            active.offset
+            active.segment.header.commit_start(active.offset)
         };
         let cut = file.set_length(end).and_then(|()| file.sync()).and_then(|()| self.sync());
         if let Err(error) = cut {

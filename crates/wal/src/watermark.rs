@@ -2,7 +2,7 @@
 //!
 //! Format: FORMAT.md#watermark-8192-bytes
 //!
-//! Two slots take turns, so that an update that is torn leaves the one before. A slot is written after every sync and
+//! Two slots, so that an update that is torn leaves an earlier one. A slot is written after every sync of the log and
 //! before anything is acknowledged; it needs no sync of its own then, because a process that dies leaves the page
 //! cache behind. Only a power cut can make it lag, and then it says less than the truth, never more.
 
@@ -44,7 +44,7 @@ const SEQ_MAX: u64 = u64::MAX >> 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Watermark {
     pub(crate) ledger_id: LedgerId,
-    /// One more at each update; the higher one counts.
+    /// More at each update; the higher one counts, and whether it is even says in which slot it stands.
     pub(crate) update: u64,
     /// The log was closed in good order at exactly this point.
     pub(crate) clean: bool,

@@ -122,9 +122,14 @@ impl Log {
 
     /// Syncs the watermark without holding up the next commit. A failed sync here is as final as any other.
     pub(crate) fn sync_watermark(&self) {
-        let file = self.tail.lock().watermark_file().clone();
-        if let Err(error) = file.sync() {
-            self.poison(error);
+        let (file, update) = {
+            let mut tail = self.tail.lock();
+            let watermark = tail.watermark();
+            (watermark.file().clone(), watermark.last().update)
+        };
+        match file.sync() {
+            Ok(()) => self.tail.lock().watermark().note_synced(update),
+            Err(error) => self.poison(error),
         }
     }
 }

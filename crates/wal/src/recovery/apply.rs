@@ -26,6 +26,8 @@ const TORN_NAMES_MAX: u32 = 10_000;
 pub(crate) struct Surgeon<'a> {
     pub(crate) storage: &'a dyn Storage,
     pub(crate) directory: &'a Path,
+    /// Whether the page cache may show what the medium lacks, so that what is kept must be written again.
+    pub(crate) rewrites: bool,
 }
 
 impl Surgeon<'_> {
@@ -38,7 +40,7 @@ impl Surgeon<'_> {
         watermark: &mut WatermarkFile,
     ) -> Result<Option<PathBuf>, StorageError> {
         for part in &examined.parts {
-            rewrite(part)?;
+            self.keep(part)?;
         }
         // Nor is it known whether the name of the last segment became durable.
         if !planted(Bug::SkipRecoveryDirectorySync) {
@@ -50,6 +52,17 @@ impl Surgeon<'_> {
             (Some(junk), Answer::SetAside) => self.set_aside(junk.segment).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// Makes the sound bytes behind the watermark durable.
+    fn keep(&self, part: &Part) -> Result<(), StorageError> {
+        if part.from == part.to && part.sealed {
+            return Ok(());
+        }
+        if self.rewrites && !part.sealed && !planted(Bug::TrustCachedTail) {
+            rewrite(part)?;
+        }
+        if planted(Bug::SkipRecoverySync) { Ok(()) } else { part.segment.file.sync() }
     }
 
     /// Copies the bytes behind the last sound commit into a file of their own, then cuts them.
@@ -67,7 +80,7 @@ impl Surgeon<'_> {
             self.sync_directory()?;
         }
         // CRASH: the bytes are in both places. The next recovery keeps them a second time, under another name.
-        file.set_length(offset)?;
+        file.set_length(cut_at(last, offset)?)?;
         file.sync()?;
         Ok(kept.path().to_owned())
     }
@@ -115,25 +128,32 @@ fn move_watermark(examined: &Examined, watermark: &mut WatermarkFile) -> Result<
         commit_time_ns: end.commit_time_ns,
         ..last
     })?;
-    watermark.file().sync()
+    watermark.sync()
 }
 
-/// Writes the sound bytes behind the watermark once more, the same ones, and syncs them. Whether the process that
-/// wrote them saw a sync fail is unknown, and after a failed sync the page cache shows bytes that the medium lacks.
+/// Writes the sound bytes behind the watermark once more, the same ones. Whether the process that wrote them saw a sync
+/// fail is unknown, and after a failed sync the page cache shows bytes that the medium lacks. After a reboot they were
+/// read from the medium itself: then this would only put them at risk, should the power fail while it is done.
 fn rewrite(part: &Part) -> Result<(), StorageError> {
     let file = &part.segment.file;
-    if part.from == part.to && part.sealed {
-        return Ok(());
-    }
-    let mut at = part.from;
-    while at < part.to && !part.sealed && !planted(Bug::TrustCachedTail) {
+    // Not the padding: it shares a sector with a commit that is durable.
+    let mut at = part.segment.header.commit_start(part.from);
+    while at < part.to {
         let bytes = COPY_BYTES.min(part.to - at);
         let mut window = Window::new(file, part.to);
         let block = window.get(at, bytes)?.map(<[u8]>::to_vec);
         file.write_all(&block.ok_or_else(|| vanished(file))?, at)?;
         at += bytes;
     }
-    if planted(Bug::SkipRecoverySync) { Ok(()) } else { file.sync() }
+    Ok(())
+}
+
+/// Where to cut a segment whose last sound commit ends at `end`: where the next one could start, so that no sector
+/// changes that holds a commit. Only if there is something in the padding, which no write leaves, right behind it.
+fn cut_at(part: &Part, end: u64) -> Result<u64, StorageError> {
+    let start = part.segment.header.commit_start(end);
+    let padding_end = Window::new(&part.segment.file, start).data_end(end)?;
+    Ok(if padding_end > end { end } else { start })
 }
 
 fn copy(from: &LogFile, offset: u64, bytes: u64, to: &LogFile) -> Result<(), StorageError> {

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use crate::damage::{Damage, Problem};
 use crate::error::OpenError;
-use crate::fields::on_disk;
 use crate::planted::{Bug, planted};
 use crate::recovery::table::Behind;
 use crate::segment::header::{FORMAT_VERSION, SegmentHeader};
 use crate::segment::name::segment_name;
 use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
-use crate::segment::seal::SealError;
-use crate::segment::{Segment, SegmentError, seal};
+use crate::segment::seal::{SealError, Sealed, prepare};
+use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::StorageError;
 use crate::storage::{OpenMode, Storage};
@@ -229,7 +228,8 @@ fn walk(segment: Segment, from: Place) -> Result<Walked, StorageError> {
         }
     };
     // A footer that starts elsewhere than behind the last commit belongs to other commits.
-    let sealed = trailer.is_some_and(|trailer| trailer.footer_offset == end.offset);
+    let footer_offset = segment.header.commit_start(end.offset);
+    let sealed = trailer.is_some_and(|trailer| trailer.footer_offset == footer_offset);
     Ok(Walked { part: Part { segment, from: from.offset, to: end.offset, sealed }, end, problem })
 }
 
@@ -244,18 +244,18 @@ fn skip_hole(window: &mut Window<'_>, header: &SegmentHeader, end: &mut Place) -
 
 /// Whether what follows is part of the footer that belongs there: sealing was cut short.
 fn is_footer_part(segment: &Segment, end: Place, data_end: u64) -> Result<bool, StorageError> {
-    let sealing = match seal::prepare(segment, end.seq) {
+    let sealing = match prepare(segment, end.seq) {
         Ok(sealing) => sealing,
         Err(SealError::Storage(error)) => return Err(error),
         Err(SealError::Unsound) => return Ok(false),
     };
     // Before so much memory is asked for: it may be any length.
-    if data_end - end.offset > on_disk(sealing.footer.len()) {
+    if data_end - end.offset > sealing.rest_bytes() {
         return Ok(false);
     }
     let file = segment.file.clone();
     let found = Window::new(&file, data_end).get(end.offset, data_end - end.offset)?.map(<[u8]>::to_vec);
-    Ok(found.is_some_and(|found| sealing.explains(end.offset, &found)))
+    Ok(found.is_some_and(|found| sealing.compare(&found) != Sealed::Not))
 }
 
 /// The first segment isn't the one that the log starts with.

@@ -230,6 +230,48 @@ fn a_footer_that_was_cut_short_is_finished_and_not_taken_for_a_torn_tail() {
     }
 }
 
+/// A sealed segment and its successor, of a log whose commits are aligned so. Returns where the first one's last commit
+/// ends, and the footer starts.
+fn aligned(path: &Path, alignment_bytes: u32) -> (u64, u64) {
+    let (wal, _) = Wal::open(path, small().commit_alignment_bytes(alignment_bytes)).unwrap();
+    let (mut number, mut end) = (0, 0);
+    while mark(path).segment == Seq::ZERO {
+        end = mark(path).offset;
+        append(&wal, number);
+        number += 1;
+    }
+    wal.close().unwrap();
+    (end, sealed_end(path))
+}
+
+#[test]
+fn a_footer_starts_where_a_commit_could() {
+    for alignment_bytes in [8, 512, 4096] {
+        let (_directory, path) = place();
+        let (end, footer_offset) = aligned(&path, alignment_bytes);
+        assert_eq!(footer_offset, end.next_multiple_of(u64::from(alignment_bytes)));
+        let found = verify(&path, &VerifyOptions::new()).unwrap();
+        assert!(found.is_sound() && found.unsealed_segments == 1, "{found:?}");
+    }
+}
+
+#[test]
+fn padding_in_front_of_a_footer_that_is_not_zero_is_damage_and_repaired() {
+    let (_directory, path) = place();
+    let (end, footer_offset) = aligned(&path, 4096);
+    assert!(end + 1 < footer_offset);
+    let before = contents(&path);
+    edit(&path, Seq::ZERO, |bytes| bytes[usize::try_from(end).unwrap() + 1] = 1);
+    let found = verify(&path, &VerifyOptions::new()).unwrap();
+    let expected = Problem::NotZero { part: "footer", field: "padding in front" };
+    assert_eq!((found.damaged[0].offset, &found.damaged[0].problem), (end, &expected));
+    let report = crate::recover(&path, &crate::RecoverOptions::new()).unwrap();
+    let segment = segment_name(Seq::ZERO);
+    assert_eq!(report.repaired, [crate::Repair::FooterWritten { segment: segment.clone() }]);
+    let is_segment = |(file, _): &&(std::path::PathBuf, Vec<u8>)| file.ends_with(&segment);
+    assert!(contents(&path).iter().find(is_segment) == before.iter().find(is_segment));
+}
+
 #[test]
 fn recovering_twice_gives_the_same_bytes() {
     let (_directory, path) = place();

@@ -60,8 +60,8 @@ impl FooterBuilder {
         self.tree.push_leaf(leaf);
     }
 
-    /// The footer's bytes, for a segment whose last commit ends at `data_end`.
-    pub(crate) fn encode(&self, header: &SegmentHeader, data_end: u64) -> Vec<u8> {
+    /// The footer's bytes, for this place: where a commit could start behind the segment's last one.
+    pub(crate) fn encode(&self, header: &SegmentHeader, footer_offset: u64) -> Vec<u8> {
         let nodes = self.tree.nodes();
         let mut bytes = Vec::with_capacity(self.offsets.len() + 256 + 24 * self.commits.len());
         bytes.extend_from_slice(&FOOTER_MAGIC);
@@ -78,14 +78,14 @@ impl FooterBuilder {
             bytes.extend_from_slice(&node.hash);
         }
         let trailer = Trailer {
-            footer_offset: data_end,
+            footer_offset,
             records: self.records,
             commits: on_disk(self.commits.len()),
             nodes: on_disk(nodes.len()),
             last_commit_time_ns: self.commits.last().map_or(0, |commit| commit.commit_time_ns),
-            footer_crc: crc32c::crc32c_append(header.seed(data_end), &bytes),
+            footer_crc: crc32c::crc32c_append(header.seed(footer_offset), &bytes),
         };
-        let trailer_offset = data_end + on_disk(bytes.len());
+        let trailer_offset = footer_offset + on_disk(bytes.len());
         bytes.extend_from_slice(&trailer.encode(header.seed(trailer_offset)));
         bytes
     }
@@ -99,7 +99,7 @@ pub(crate) fn is_marked_as_footer(bytes: &[u8]) -> bool {
 /// The last bytes of a sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trailer {
-    /// Where the footer starts, which is where the last commit ends.
+    /// Where the footer starts: where a commit could, behind the last one.
     pub(crate) footer_offset: u64,
     pub(crate) records: u64,
     pub(crate) commits: u64,

@@ -1,5 +1,8 @@
 //! Closing a segment off: cutting it behind its last commit and writing its footer.
 //!
+//! INVARIANT: nothing is written where a commit couldn't start. On media whose torn sectors lose what the write didn't
+//! cover, a log's commit alignment keeps each write out of the sectors of the one before, and a footer is one more.
+//!
 //! Done in the background, off the commit path, from the bytes in the file rather than from memory: what is sealed
 //! has been read back and checked. A segment that doesn't pass is left as it is, for verification to report.
 //!
@@ -10,6 +13,7 @@ use std::path::Path;
 use crate::fields::{in_memory, is_zero, on_disk};
 use crate::planted::{Bug, planted};
 use crate::segment::footer::{CommitEntry, FOOTER_MAGIC, FooterBuilder, is_marked_as_footer};
+use crate::segment::header::SegmentHeader;
 use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
 use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
@@ -36,20 +40,64 @@ impl From<StorageError> for SealError {
 
 /// What a segment's commits give: where they end, and the footer that belongs behind them.
 pub(crate) struct Sealing {
+    /// Where the last commit ends.
     pub(crate) data_end: u64,
+    /// Where the footer starts. What lies between is zero.
+    pub(crate) footer_offset: u64,
     pub(crate) footer: Vec<u8>,
 }
 
+/// How the bytes behind a segment's last commit compare to what sealing makes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sealed {
+    /// They are that.
+    Whole,
+    /// Some sectors of the footer are still missing, or all.
+    Partly,
+    /// They are something else.
+    Not,
+}
+
 impl Sealing {
-    /// Whether these bytes behind the last commit are what writing the footer can leave when it is cut short: each
-    /// sector of it is there or is zero. So bytes of another kind, or a footer that was damaged, never pass.
-    pub(crate) fn explains(&self, offset: u64, found: &[u8]) -> bool {
-        if offset != self.data_end || found.len() > self.footer.len() {
+    /// For a segment whose last commit ends at `data_end`, with the footer of these records and commits.
+    pub(crate) fn new(header: &SegmentHeader, builder: &FooterBuilder, data_end: u64) -> Sealing {
+        let footer_offset = header.commit_start(data_end);
+        Sealing { data_end, footer_offset, footer: builder.encode(header, footer_offset) }
+    }
+
+    /// The length of padding and footer: of all that belongs behind the last commit.
+    pub(crate) fn rest_bytes(&self) -> u64 {
+        self.footer_offset - self.data_end + on_disk(self.footer.len())
+    }
+
+    /// Takes apart what was found behind the last commit: the padding, and what stands where the footer belongs.
+    pub(crate) fn split<'a>(&self, found: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        found.split_at(found.len().min(in_memory(self.footer_offset - self.data_end)))
+    }
+
+    /// Judges all the bytes from the end of the last commit on.
+    pub(crate) fn compare(&self, found: &[u8]) -> Sealed {
+        let (padding, footer) = self.split(found);
+        if !is_zero(padding) {
+            Sealed::Not
+        } else if footer == self.footer {
+            Sealed::Whole
+        } else if self.explains(footer) {
+            Sealed::Partly
+        } else {
+            Sealed::Not
+        }
+    }
+
+    /// Whether these bytes are what writing the footer can leave in its place when it is cut short: each sector of it
+    /// is there or is zero. So bytes of another kind, or a footer that was damaged, never pass.
+    fn explains(&self, found: &[u8]) -> bool {
+        if found.len() > self.footer.len() {
             return false;
         }
         let mut at = 0;
         while let Some(rest) = found.get(at..).filter(|rest| !rest.is_empty()) {
-            let to_boundary = SECTOR_BYTES - (offset + on_disk(at)) % SECTOR_BYTES;
+            let to_boundary = SECTOR_BYTES - (self.footer_offset + on_disk(at)) % SECTOR_BYTES;
             let sector = rest.get(..in_memory(to_boundary)).unwrap_or(rest);
             let expected = self.footer.get(at..at + sector.len());
             if expected != Some(sector) && !is_zero(sector) {
@@ -76,8 +124,8 @@ pub(crate) fn seal(
     let sealing = prepare(&segment, end)?;
     check_rest(&segment, &sealing)?;
     // CRASH: a segment without footer, or with the start of one, is sealed again at the next open.
-    let data_end = if planted(Bug::SealCutsTooMuch) { sealing.data_end - 8 } else { sealing.data_end };
-    segment.file.set_length(data_end)?;
+    let cut_at = if planted(Bug::SealCutsTooMuch) { sealing.data_end - 8 } else { sealing.footer_offset };
+    segment.file.set_length(cut_at)?;
     write_footer(&segment, &sealing)
 }
 
@@ -92,15 +140,18 @@ pub(crate) fn reseal(
     let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
     let sealing = prepare(&segment, end)?;
     check_rest(&segment, &sealing)?;
-    let (rest_bytes, footer_bytes) =
-        (segment.file.length()?.saturating_sub(sealing.data_end), sealing.footer.len());
-    if rest_bytes == on_disk(footer_bytes) {
-        let mut found = vec![0; footer_bytes];
-        if segment.file.read_up_to(&mut found, sealing.data_end)? == footer_bytes && found == sealing.footer {
-            return Ok(false);
-        }
-    } else {
-        segment.file.set_length(sealing.data_end)?;
+    let rest_bytes = segment.file.length()?.saturating_sub(sealing.data_end);
+    let mut found = vec![0; in_memory(rest_bytes.min(sealing.rest_bytes()))];
+    let read = segment.file.read_up_to(&mut found, sealing.data_end)?;
+    found.truncate(read);
+    if rest_bytes != sealing.rest_bytes() {
+        segment.file.set_length(sealing.footer_offset)?;
+    } else if sealing.compare(&found) == Sealed::Whole {
+        return Ok(false);
+    }
+    let (padding, _) = sealing.split(&found);
+    if !is_zero(padding) {
+        segment.file.write_all(&vec![0; padding.len()], sealing.data_end)?;
     }
     // A footer of the right length is corrected in place: a reader may have the file mapped.
     write_footer(&segment, &sealing)?;
@@ -110,25 +161,26 @@ pub(crate) fn reseal(
 /// Refuses to write over what stands behind the last commit, unless it is nothing, a part of the footer that belongs
 /// there, or a damaged one. Whatever else it is, verification shows it, and nobody destroys it.
 fn check_rest(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {
-    let Sealing { data_end, footer } = sealing;
+    let data_end = sealing.data_end;
     let mut window = Window::new(&segment.file, segment.file.length()?);
-    let rest_bytes = window.data_end(*data_end)? - data_end;
+    let rest_bytes = window.data_end(data_end)? - data_end;
     if rest_bytes == 0 {
         return Ok(());
     }
     // A commit that isn't this segment's, because the next one starts before it.
-    if find_frame(&mut window, &segment.header, *data_end)?.is_some() {
+    if find_frame(&mut window, &segment.header, data_end)?.is_some() {
         return Err(SealError::Unsound);
     }
-    let length = rest_bytes.min(on_disk(footer.len()));
-    let found = window.get(*data_end, length)?.ok_or(SealError::Unsound)?;
+    let length = rest_bytes.min(sealing.rest_bytes());
+    let found = window.get(data_end, length)?.ok_or(SealError::Unsound)?;
+    let (_, footer) = sealing.split(found);
     let explained =
-        rest_bytes == length && (sealing.explains(*data_end, found) || is_marked_as_footer(found));
-    if explained || found.starts_with(&FOOTER_MAGIC) { Ok(()) } else { Err(SealError::Unsound) }
+        rest_bytes == length && (sealing.compare(found) != Sealed::Not || is_marked_as_footer(footer));
+    if explained || footer.starts_with(&FOOTER_MAGIC) { Ok(()) } else { Err(SealError::Unsound) }
 }
 
 fn write_footer(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {
-    segment.file.write_all(&sealing.footer, sealing.data_end)?;
+    segment.file.write_all(&sealing.footer, sealing.footer_offset)?;
     Ok(segment.file.sync()?)
 }
 
@@ -163,5 +215,5 @@ pub(crate) fn prepare(segment: &Segment, end: Seq) -> Result<Sealing, SealError>
             CommitFound::Blank | CommitFound::Bad { .. } => return Err(SealError::Unsound),
         }
     }
-    Ok(Sealing { data_end: place.offset, footer: builder.encode(&segment.header, place.offset) })
+    Ok(Sealing::new(&segment.header, &builder, place.offset))
 }

@@ -52,6 +52,7 @@ struct State {
     durable_names: BTreeMap<PathBuf, usize>,
     live_directories: BTreeSet<PathBuf>,
     durable_directories: BTreeSet<PathBuf>,
+    ruinous: bool,
     operations: u64,
     event: Option<(u64, Event)>,
     dead: bool,
@@ -75,6 +76,17 @@ enum Change {
 }
 
 impl SimulatedDisk {
+    /// One whose power cuts may ruin all of a sector that was being written, also the bytes that the write left as they
+    /// were.
+    pub(crate) fn ruinous() -> SimulatedDisk {
+        let state = State { ruinous: true, ..State::default() };
+        SimulatedDisk { state: Arc::new(Mutex::new(state)) }
+    }
+
+    pub(crate) fn is_ruinous(&self) -> bool {
+        self.state.lock().ruinous
+    }
+
     /// Makes this happen at the operation of this number, counted from 0 over the disk's life.
     pub(crate) fn plan(&self, operation: u64, event: Event) {
         self.state.lock().event = Some((operation, event));
@@ -99,7 +111,7 @@ impl SimulatedDisk {
         let mut choose = Chooser(choices);
         let mut files = Vec::new();
         for file in &before.files {
-            let found = file.after_power_cut(&mut choose);
+            let found = file.after_power_cut(&mut choose, before.ruinous);
             files.push(FileState { live: found.clone(), durable: found, changes: Vec::new() });
         }
         let mut directories = before.durable_directories.clone();
@@ -121,6 +133,7 @@ impl SimulatedDisk {
             durable_names: names,
             live_directories: directories.clone(),
             durable_directories: directories,
+            ruinous: before.ruinous,
             operations: before.operations,
             boots: before.boots + 1,
             ticks: before.ticks,
@@ -194,7 +207,7 @@ impl FileState {
         }
     }
 
-    fn after_power_cut(&self, choose: &mut Chooser) -> Vec<u8> {
+    fn after_power_cut(&self, choose: &mut Chooser, ruinous: bool) -> Vec<u8> {
         if self.changes.is_empty() {
             return self.durable.clone();
         }
@@ -207,8 +220,22 @@ impl FileState {
             let writes =
                 self.changes.iter().take(reached).filter(|change| matches!(change, Change::Write(..)));
             writes.for_each(|change| apply(&mut found, change, start..start + SECTOR_BYTES));
+            if ruinous && self.changes.iter().any(|change| change.touches(start)) && choose.below(2) == 1 {
+                let end = found.len().min(start + SECTOR_BYTES);
+                found[start..end].fill(0xdb);
+            }
         }
         found
+    }
+}
+
+impl Change {
+    /// Whether it changes something in the sector that starts here. A new length changes the sector that it divides.
+    fn touches(&self, sector: usize) -> bool {
+        match self {
+            Change::Length(length) => (sector + 1..sector + SECTOR_BYTES).contains(length),
+            Change::Write(offset, bytes) => *offset < sector + SECTOR_BYTES && sector < offset + bytes.len(),
+        }
     }
 }
 

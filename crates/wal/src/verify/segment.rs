@@ -11,7 +11,7 @@ use crate::segment::header::HEADER_END;
 use crate::segment::scan::{
     FrameFound, Place, PlacedFrame, Visitor, Window, find_frame, read_frame, walk_records,
 };
-use crate::segment::seal::Sealing;
+use crate::segment::seal::{Sealed, Sealing};
 use crate::seq::{Leaf, Seq};
 use crate::storage::file::StorageError;
 use crate::verify::note;
@@ -98,8 +98,7 @@ pub(super) fn check_segment(
     let end = check.walk(extent, leaf_function, progress)?;
     let Check { records, builder, mut damaged, .. } = check;
     let rest = if damaged.is_empty() {
-        let footer = builder.encode(&segment.header, end.offset);
-        check_rest(segment, &Sealing { data_end: end.offset, footer }, extent)?
+        check_rest(segment, &Sealing::new(&segment.header, &builder, end.offset), extent)?
     } else {
         // What the footer should say isn't known when records are damaged.
         Rest::Unsealed
@@ -107,12 +106,17 @@ pub(super) fn check_segment(
     let bytes = segment.file.length()?.max(HEADER_END);
     progress(bytes);
     let (sealed, mut unwritten_junk_bytes) = (matches!(rest, Rest::Sealed), 0);
+    let seqs = segment.header.first_seq..end.seq;
     match rest {
         Rest::Sealed | Rest::Unsealed => {}
         Rest::Junk(bytes) => unwritten_junk_bytes = bytes,
         Rest::Differs(at) => {
-            let seqs = segment.header.first_seq..end.seq;
-            damaged.push(segment.damage(seqs, end.offset + at, Problem::FooterDiffers { at }));
+            let footer_offset = segment.header.commit_start(end.offset);
+            damaged.push(segment.damage(seqs, footer_offset + at, Problem::FooterDiffers { at }));
+        }
+        Rest::PaddingNotZero => {
+            let problem = Problem::NotZero { part: "footer", field: "padding in front" };
+            damaged.push(segment.damage(seqs, end.offset, problem));
         }
     }
     Ok(Checked { records, bytes, end: end.seq, damaged, sealed, unwritten_junk_bytes })
@@ -222,6 +226,8 @@ enum Rest {
     Junk(u64),
     /// A footer that differs from the right one, first at this offset in it.
     Differs(u64),
+    /// A footer, and something between the last commit and it.
+    PaddingNotZero,
 }
 
 fn check_rest(segment: &Segment, sealing: &Sealing, extent: Extent) -> Result<Rest, StorageError> {
@@ -240,21 +246,20 @@ fn look_at_rest(segment: &Segment, sealing: &Sealing, extent: Extent) -> Result<
     let (file, data_end) = (&segment.file, sealing.data_end);
     let file_bytes = file.length()?;
     let rest_bytes = file_bytes.saturating_sub(data_end);
-    let footer_bytes = on_disk(sealing.footer.len());
-    if rest_bytes <= footer_bytes {
+    if rest_bytes <= sealing.rest_bytes() {
         let mut found = vec![0; in_memory(rest_bytes)];
         let read = file.read_up_to(&mut found, data_end)?;
         found.truncate(read);
-        if found == sealing.footer {
-            return Ok(Rest::Sealed);
+        match sealing.compare(&found) {
+            Sealed::Whole => return Ok(Rest::Sealed),
+            Sealed::Partly => return Ok(Rest::Unsealed),
+            Sealed::Not => {}
         }
-        if sealing.explains(data_end, &found) {
-            return Ok(Rest::Unsealed);
-        }
+        let (_, footer) = sealing.split(&found);
         // By chance, unwritten space can be as long as the footer would be.
-        if rest_bytes == footer_bytes && is_marked_as_footer(&found) {
-            let differs = found.iter().zip(&sealing.footer).position(|(found, expected)| found != expected);
-            return Ok(Rest::Differs(differs.map_or(footer_bytes, on_disk)));
+        if rest_bytes == sealing.rest_bytes() && is_marked_as_footer(footer) {
+            let differs = footer.iter().zip(&sealing.footer).position(|(found, expected)| found != expected);
+            return Ok(differs.map_or(Rest::PaddingNotZero, |at| Rest::Differs(on_disk(at))));
         }
     }
     if matches!(extent, Extent::Marked(_)) {

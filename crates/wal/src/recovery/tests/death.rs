@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::segment::name::segment_name;
+use crate::segment::name::{WATERMARK_NAME, segment_name};
 use crate::storage::{OpenMode, Storage};
 use crate::testing::simulated::{Event, MOUNTED, SimulatedDisk};
 use crate::testing::{kill, payloads};
-use crate::{Durability, Options, Reader, ReaderOptions, Seq, VerifyOptions, Wal, verify};
+use crate::{Background, Durability, Options, Reader, ReaderOptions, Seq, VerifyOptions, Wal, verify};
 
 /// How many of the possible states of the disk are looked at after each power cut.
 const POWER_CUTS: u64 = 3;
@@ -20,6 +20,7 @@ fn path() -> PathBuf {
 
 fn options(disk: &SimulatedDisk) -> Options {
     let options = Options::new().create(true).segment_bytes(16 << 10).storage(Arc::new(disk.clone()));
+    let options = if disk.is_ruinous() { options.commit_alignment_bytes(512) } else { options };
     // Whatever is synced, is synced by a caller: otherwise runs would differ more than they must.
     options.sync_delay_max(Duration::from_secs(3600))
 }
@@ -121,8 +122,13 @@ fn survives_power_cuts(disk: &SimulatedDisk, promised: &Promised, when: &str) {
 
 /// Lives the life again and again, with this event at each operation in turn, and hands over what is left of it.
 fn at_each_operation(event: Event, check: impl Fn(&SimulatedDisk, &Promised, &str)) {
+    at_each_operation_of(&SimulatedDisk::default(), event, check);
+}
+
+/// The same, beginning with this disk.
+fn at_each_operation_of(new: &SimulatedDisk, event: Event, check: impl Fn(&SimulatedDisk, &Promised, &str)) {
     for operation in 0.. {
-        let disk = SimulatedDisk::default();
+        let disk = new.after_kill();
         disk.plan(operation, event);
         let promised = life(&disk);
         check(&disk, &promised, &format!("{event:?} at operation {operation}"));
@@ -136,6 +142,16 @@ fn at_each_operation(event: Event, check: impl Fn(&SimulatedDisk, &Promised, &st
 #[test]
 fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged_or_shown() {
     at_each_operation(Event::Death, survives_power_cuts);
+}
+
+#[test]
+fn aligned_commits_survive_on_a_medium_that_ruins_the_sectors_being_written() {
+    at_each_operation_of(&SimulatedDisk::ruinous(), Event::Death, survives_power_cuts);
+    at_each_operation_of(&SimulatedDisk::ruinous(), Event::Death, |disk, promised, when| {
+        let disk = disk.after_kill();
+        let promised = reopened(&disk, promised, when);
+        survives_power_cuts(&disk, &promised, &format!("{when}, killed"));
+    });
 }
 
 #[test]
@@ -198,14 +214,22 @@ fn the_directories_that_were_made_for_a_log_survive_with_it() {
 
 #[test]
 fn recovery_that_is_cut_short_at_any_moment_is_done_again_and_shows_nothing_that_can_vanish() {
+    recovery_is_cut_short(&SimulatedDisk::default());
+}
+
+#[test]
+fn recovery_that_is_cut_short_ruins_no_sector_that_holds_an_acknowledged_commit() {
+    recovery_is_cut_short(&SimulatedDisk::ruinous());
+}
+
+fn recovery_is_cut_short(new: &SimulatedDisk) {
     // These are a write, a sync and a move of the watermark, in some order.
     for death in [60, 61, 62] {
-        let disk = SimulatedDisk::default();
+        let disk = new.after_kill();
         disk.plan(death, Event::Death);
         let promised = life(&disk);
-        for (state, found) in
-            [disk.after_kill(), disk.after_power_cut(0), disk.after_power_cut(1)].iter().enumerate()
-        {
+        let power_cuts = (0..4).map(|choices| disk.after_power_cut(choices));
+        for (state, found) in [disk.after_kill()].into_iter().chain(power_cuts).enumerate() {
             for operation in 0..40 {
                 let disk = found.after_kill();
                 disk.plan(disk.operations() + operation, Event::Death);
@@ -218,6 +242,61 @@ fn recovery_that_is_cut_short_at_any_moment_is_done_again_and_shows_nothing_that
                 survives_power_cuts(&disk, &promised, &when);
             }
         }
+    }
+}
+
+/// Opens a log that is found like this, dies at each operation of that, and loses power: nothing acknowledged is lost.
+fn opening_may_die(found: &SimulatedDisk, promised: &Promised) {
+    for operation in 0..30 {
+        let disk = found.after_kill();
+        disk.plan(disk.operations() + operation, Event::Death);
+        if let Ok((wal, _)) = Wal::open(&path(), options(&disk).background(Background::Caller)) {
+            while wal.tend() {}
+            kill(wal);
+        }
+        for choices in 0..10 {
+            let when = format!("opening cut at {operation}, state {choices}");
+            reopened(&disk.after_power_cut(choices), promised, &when);
+        }
+    }
+}
+
+#[test]
+fn opening_writes_nothing_into_the_sector_where_the_last_acknowledged_commit_ends() {
+    let disk = SimulatedDisk::ruinous();
+    let (wal, _) = Wal::open(&path(), options(&disk).background(Background::Caller)).unwrap();
+    let mut promised = Promised::default();
+    promised.append(&wal, 0..1);
+    promised.append(&wal, 1..2);
+    let end = wal.durable_end();
+    // To be written once more, by whoever finds it.
+    wal.append(&long_payload(2), Durability::Written).unwrap();
+    kill(wal);
+    assert_eq!(end, Seq::new(2));
+    opening_may_die(&disk, &promised);
+
+    // To be cut.
+    let segment = PathBuf::from(segment_name(Seq::ZERO));
+    let written_end = contents(&disk, &segment).iter().rposition(|byte| *byte != 0).unwrap();
+    let file = disk.open(&path().join(segment), OpenMode::Write).unwrap();
+    file.sync_data().unwrap();
+    promised.acknowledged.insert(2, long_payload(2));
+    file.write_at(&[9; 700], (written_end as u64).next_multiple_of(512)).unwrap();
+    file.sync_data().unwrap();
+    opening_may_die(&disk.after_power_cut(0), &promised);
+}
+
+#[test]
+fn opening_never_puts_the_only_sound_slot_of_the_watermark_at_risk() {
+    let disk = SimulatedDisk::ruinous();
+    let mut promised = Promised::default();
+    session(&disk, 0..3, true, &mut promised);
+    for slot_offset in [0, 4096] {
+        let disk = disk.after_kill();
+        let file = disk.open(&path().join(WATERMARK_NAME), OpenMode::Write).unwrap();
+        file.write_at(&[9; 128], slot_offset).unwrap();
+        file.sync_data().unwrap();
+        opening_may_die(&disk, &promised);
     }
 }
 
