@@ -1,1 +1,3 @@
-//! Tests only.
+//! What tests of several crates share with each other, and with the programs that they start.
+
+pub mod machine;
