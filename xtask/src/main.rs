@@ -9,6 +9,7 @@ mod check;
 mod docs;
 mod examples;
 mod fuzz;
+mod machine;
 mod repository;
 mod step;
 mod test;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::check::{self, FEATURES};
 use crate::repository::Repository;
-use crate::{docs, examples, step};
+use crate::{docs, examples, machine, step};
 
 /// Names the folder of recorded agent sessions that the real-data tests read.
 const REAL_DATA_VARIABLE: &str = "RUNLEDGER_REAL_DATA";
@@ -25,7 +25,8 @@ pub(crate) fn run(repository: &Repository) -> Result<ExitCode> {
     let mut doc_tests = repository.cargo(["test", "--workspace", "--doc", "--locked", "--quiet", FEATURES]);
     step::run("doc tests", &mut doc_tests)?;
 
-    let mut runner = test_runner(repository);
+    let runnable = machine::probe(repository)?;
+    let mut runner = test_runner(repository, &runnable)?;
     if let Some(folder) = real_data {
         eprintln!("== real-data tests read {}", folder.display());
         // Tests run in their package's directory: a path relative to the caller's means nothing there.
@@ -52,21 +53,22 @@ fn real_data() -> Result<Option<PathBuf>> {
 
 /// cargo-nextest where it is installed, which stops hung tests and runs each in a process of its own; else cargo's own
 /// runner, which reaches the same verdict.
-fn test_runner(repository: &Repository) -> Command {
+fn test_runner(repository: &Repository, runnable: &machine::Runnable) -> Result<Command> {
     if repository.has_subcommand("nextest") {
-        return repository.cargo(["nextest", "run", "--workspace", "--locked", "--profile", "ci", FEATURES]);
+        let selection = ["--workspace", "--locked", FEATURES];
+        let mut runner = repository.cargo(["nextest", "run", "--profile", "ci"]);
+        runner.args(selection);
+        runnable.include_in(repository, &selection, &mut runner)?;
+        return Ok(runner);
     }
     eprintln!(
         "== cargo-nextest is not installed (cargo install cargo-nextest --locked): cargo test runs the tests"
     );
-    repository.cargo([
-        "test",
-        "--workspace",
-        "--lib",
-        "--bins",
-        "--tests",
-        "--locked",
-        "--no-fail-fast",
-        FEATURES,
-    ])
+    if let Some(mut machine_tests) = runnable.cargo_test(repository) {
+        step::run("tests on real file systems", &mut machine_tests)?;
+    }
+    let selection = ["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"];
+    let mut runner = repository.cargo(selection);
+    runner.arg(FEATURES);
+    Ok(runner)
 }
