@@ -94,6 +94,13 @@ pub enum AppendError {
         /// The longest possible: [`BATCH_BYTES_MAX`](crate::BATCH_BYTES_MAX).
         max: u64,
     },
+    /// There was no room in the queue, and the caller didn't want to wait for it. Nothing was written; there is room again
+    /// as soon as a commit is on its way.
+    #[error("the queue of {bytes_max} bytes is full")]
+    QueueFull {
+        /// How much may wait to be written: [`Options::commit_queue_bytes_max`](crate::Options::commit_queue_bytes_max).
+        bytes_max: u64,
+    },
     /// The storage is full. The record isn't in the log and won't appear there; appends resume when space returns.
     #[error("the storage is full")]
     StorageFull(#[source] StorageError),
@@ -118,6 +125,12 @@ impl AppendError {
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self, AppendError::OutcomeUnknown(_))
+    }
+
+    /// Whether there was no room in the queue.
+    #[must_use]
+    pub fn is_queue_full(&self) -> bool {
+        matches!(self, AppendError::QueueFull { .. })
     }
 
     /// Whether there was no space left.

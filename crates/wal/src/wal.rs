@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::commit::queue::NoRoom;
 use crate::commit::ticket::{BatchReceipt, Receipt, Ticket};
 use crate::counters::Counters;
 use crate::durable_mark::DurableWait;
@@ -113,8 +114,56 @@ impl Wal {
         prepared: &Prepared<P>,
         durability: Durability,
     ) -> Result<Receipt, AppendError> {
-        let Prepared { header, payload } = prepared;
-        let (seq, durability) = self.log.append(&[(*header, payload.as_ref())], durability)?;
+        self.append_one(prepared, durability, NoRoom::Wait)
+    }
+
+    /// As [`Wal::append`], but fails at once if there is no room in the queue, instead of waiting for it. For callers
+    /// that would rather drop or delay something than be held up by a slow disk.
+    ///
+    /// ```
+    /// use runledger_wal::{Durability, Options, Wal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// let (wal, _) = Wal::open(&directory.path().join("wal"), Options::new().create(true))?;
+    /// let mut put_off = 0;
+    /// match wal.try_append(b"first", Durability::Buffered) {
+    ///     Ok(receipt) => println!("record {} has its place", receipt.seq),
+    ///     Err(error) if error.is_queue_full() => put_off += 1,
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # assert_eq!(put_off, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`], and [`AppendError::QueueFull`]: then nothing was written.
+    pub fn try_append(&self, payload: &[u8], durability: Durability) -> Result<Receipt, AppendError> {
+        self.append_one(&self.prepare(payload)?, durability, NoRoom::Refuse)
+    }
+
+    /// As [`Wal::try_append`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::try_append`].
+    pub fn try_append_prepared<P: AsRef<[u8]>>(
+        &self,
+        prepared: &Prepared<P>,
+        durability: Durability,
+    ) -> Result<Receipt, AppendError> {
+        self.append_one(prepared, durability, NoRoom::Refuse)
+    }
+
+    fn append_one<P: AsRef<[u8]>>(
+        &self,
+        Prepared { header, payload }: &Prepared<P>,
+        durability: Durability,
+        no_room: NoRoom,
+    ) -> Result<Receipt, AppendError> {
+        let (seq, durability) = self.log.append(&[(*header, payload.as_ref())], durability, no_room)?;
         Ok(Receipt { seq, leaf: header.leaf, durability })
     }
 
@@ -138,7 +187,7 @@ impl Wal {
         if bytes > BATCH_BYTES_MAX {
             return Err(AppendError::BatchTooLarge { bytes, max: BATCH_BYTES_MAX });
         }
-        let (first_seq, durability) = self.log.append(&records, durability)?;
+        let (first_seq, durability) = self.log.append(&records, durability, NoRoom::Wait)?;
         let leaves = records.iter().map(|(header, _)| header.leaf).collect();
         Ok(BatchReceipt { first_seq, leaves, durability })
     }
@@ -163,8 +212,38 @@ impl Wal {
         prepared: &Prepared<P>,
         durability: Durability,
     ) -> Result<Ticket, AppendError> {
-        let Prepared { header, payload } = prepared;
-        let (seq, outcome) = self.log.submit(&[(*header, payload.as_ref())], durability)?;
+        self.submit_one(prepared, durability, NoRoom::Wait)
+    }
+
+    /// As [`Wal::submit`], but fails at once if there is no room in the queue: it waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::submit`], and [`AppendError::QueueFull`]: then nothing was written.
+    pub fn try_submit(&self, payload: &[u8], durability: Durability) -> Result<Ticket, AppendError> {
+        self.submit_one(&self.prepare(payload)?, durability, NoRoom::Refuse)
+    }
+
+    /// As [`Wal::try_submit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::try_submit`].
+    pub fn try_submit_prepared<P: AsRef<[u8]>>(
+        &self,
+        prepared: &Prepared<P>,
+        durability: Durability,
+    ) -> Result<Ticket, AppendError> {
+        self.submit_one(prepared, durability, NoRoom::Refuse)
+    }
+
+    fn submit_one<P: AsRef<[u8]>>(
+        &self,
+        Prepared { header, payload }: &Prepared<P>,
+        durability: Durability,
+        no_room: NoRoom,
+    ) -> Result<Ticket, AppendError> {
+        let (seq, outcome) = self.log.submit(&[(*header, payload.as_ref())], durability, no_room)?;
         Ok(Ticket { log: Arc::clone(&self.log), outcome, seq, leaf: header.leaf, asked: durability })
     }
 

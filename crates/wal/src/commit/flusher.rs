@@ -31,7 +31,6 @@ impl Log {
     }
 
     /// Sees to it that the commit that is being filled starts now, without any of its callers.
-    #[cfg(feature = "tokio")]
     pub(crate) fn flush_now(&self, queue: &mut Queue) {
         if !queue.leading {
             self.flush_within(queue, Duration::ZERO);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::commit::batch::Batch;
 use crate::commit::flusher::UNLED_DELAY_MAX;
 use crate::commit::outcome::{Outcome, ParkedCaller, Settled, Signal, Waiter};
-use crate::commit::queue::{Queue, records_bytes};
+use crate::commit::queue::{NoRoom, Queue, records_bytes};
 use crate::error::AppendError;
 use crate::log::Log;
 use crate::options::Durability;
@@ -30,13 +30,14 @@ impl Log {
         &self,
         records: &[(RecordHeader, &[u8])],
         durability: Durability,
+        no_room: NoRoom,
     ) -> Result<(Seq, Durability), AppendError> {
         if planted(Bug::SplitBatch) && records.len() > 1 {
             let (front, back) = records.split_at(records.len() / 2);
-            let (first, _) = self.append(front, Durability::Written)?;
-            return self.append(back, durability).map(|(_, reached)| (first, reached));
+            let (first, _) = self.append(front, Durability::Written, no_room)?;
+            return self.append(back, durability, no_room).map(|(_, reached)| (first, reached));
         }
-        let mut queue = self.enter(records_bytes(records))?;
+        let mut queue = self.enter(records_bytes(records), no_room)?;
         let first = queue.place(records);
         let reached = match durability {
             Durability::Buffered => {
@@ -57,8 +58,9 @@ impl Log {
         &self,
         records: &[(RecordHeader, &[u8])],
         durability: Durability,
+        no_room: NoRoom,
     ) -> Result<(Seq, Arc<Outcome>), AppendError> {
-        let mut queue = self.enter(records_bytes(records))?;
+        let mut queue = self.enter(records_bytes(records), no_room)?;
         let first = queue.place(records);
         queue.filling.sync |= durability == Durability::Durable;
         let delay = if durability == Durability::Buffered { self.sync_delay_max } else { UNLED_DELAY_MAX };
@@ -99,7 +101,7 @@ impl Log {
     }
 
     /// Takes hold of the queue once there is room for this much, leading a commit if that is what makes room.
-    pub(crate) fn enter(&self, bytes: u64) -> Result<MutexGuard<'_, Queue>, AppendError> {
+    fn enter(&self, bytes: u64, no_room: NoRoom) -> Result<MutexGuard<'_, Queue>, AppendError> {
         let mut queue = self.queue.lock();
         loop {
             if let Some(refusal) = queue.refusal() {
@@ -107,6 +109,11 @@ impl Log {
             }
             if queue.has_room(bytes) {
                 return Ok(queue);
+            }
+            if no_room == NoRoom::Refuse {
+                // Nobody may be on the way to make room, if nobody waits for what fills the queue.
+                self.flush_now(&mut queue);
+                return Err(AppendError::QueueFull { bytes_max: queue.bytes_max });
             }
             if queue.leading {
                 self.room.wait(&mut queue);

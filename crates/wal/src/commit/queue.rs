@@ -16,6 +16,15 @@ use crate::record::{RecordHeader, record_bytes};
 use crate::seq::Seq;
 use crate::storage::file::StorageError;
 
+/// What a caller does when there is no room in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// Waits until there is.
+    Wait,
+    /// Gives up.
+    Refuse,
+}
+
 /// What callers and leaders share.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -27,7 +36,7 @@ pub(crate) struct Queue {
     pub(crate) poison: Option<StorageError>,
     /// A commit that is done, for its memory.
     recycled: Option<Batch>,
-    bytes_max: u64,
+    pub(crate) bytes_max: u64,
     pub(crate) flush: FlushPlan,
 }
 

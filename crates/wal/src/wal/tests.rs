@@ -329,3 +329,54 @@ fn a_missing_segment_is_named_when_its_records_are_read() {
     let read = reader.scan(Seq::ZERO).filter_map(Result::ok).count() as u64;
     assert_eq!(read, 150 - third.since(second));
 }
+
+/// Two of them fill the queue of [`short_queue`].
+fn half_of_a_queue() -> Vec<u8> {
+    vec![7; 8 << 20]
+}
+
+fn short_queue() -> Options {
+    let hour = Duration::from_secs(3600);
+    small().segment_bytes(1 << 20).commit_queue_bytes_max(17 << 20).sync_delay_max(hour)
+}
+
+#[test]
+fn who_does_not_want_to_wait_for_room_is_told_at_once_and_nothing_is_written() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, short_queue().background(Background::Caller)).unwrap();
+    let half = half_of_a_queue();
+    wal.try_append(&half, Durability::Buffered).unwrap();
+    let waited_for = wal.try_submit(&half, Durability::Durable).unwrap();
+    for durability in [Durability::Buffered, Durability::Written, Durability::Durable] {
+        let refused = [
+            wal.try_append(&half, durability).map(|_| ()),
+            wal.try_append_prepared(&wal.prepare(&half).unwrap(), durability).map(|_| ()),
+            wal.try_submit(&half, durability).map(|_| ()),
+            wal.try_submit_prepared(&wal.prepare(&half).unwrap(), durability).map(|_| ()),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Err(AppendError::QueueFull { bytes_max: 0x110_0000 })), "{refused:?}");
+        }
+    }
+    assert_eq!((wal.placed_end(), wal.durable_end()), (Seq::new(2), Seq::ZERO));
+    assert_eq!(waited_for.wait().unwrap().seq, Seq::new(1));
+    assert_eq!(wal.try_append(b"third", Durability::Durable).unwrap().seq, Seq::new(2));
+    assert_eq!(payloads(&wal.reader()), [half.clone(), half, b"third".to_vec()]);
+    let other = wal.clone();
+    wal.close().unwrap();
+    assert!(matches!(other.try_append(b"late", Durability::Durable), Err(AppendError::Closed)));
+}
+
+#[test]
+fn a_full_queue_that_nobody_waits_for_is_emptied_for_those_who_were_refused() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, short_queue()).unwrap();
+    let half = half_of_a_queue();
+    for _ in 0..2 {
+        wal.try_append(&half, Durability::Buffered).unwrap();
+    }
+    assert!(wal.try_append(&half, Durability::Buffered).is_err_and(|error| error.is_queue_full()));
+    // Long before the time within which it would have become durable by itself.
+    assert_eq!(wal.wait_durable_past(Seq::new(1), None), DurableWait::Durable(Seq::new(2)));
+    wal.try_append(&half, Durability::Buffered).unwrap();
+}
