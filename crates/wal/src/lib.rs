@@ -38,6 +38,8 @@ mod lock;
 
 mod segment;
 
+mod torn;
+
 mod spare;
 
 mod watermark;

@@ -11,27 +11,41 @@ use std::fs::File;
 use std::io;
 
 /// The contents of a sealed file, as memory.
-pub struct Map(memmap2::Mmap);
+pub struct Map(Contents);
+
+enum Contents {
+    Mapped(memmap2::Mmap),
+    Owned(Vec<u8>),
+}
 
 impl Map {
+    /// A copy of the contents, for a storage that has no memory of its own to lend.
+    #[must_use]
+    pub fn owned(contents: Vec<u8>) -> Map {
+        Map(Contents::Owned(contents))
+    }
+
     /// Maps the whole file for reading.
     pub(crate) fn of_sealed(file: &File) -> io::Result<Map> {
         // SAFETY: callers map only files whose footer they have read. After its footer is written, no code of this
         // crate truncates or overwrites a segment, in this or another process, so the memory doesn't change while it
         // is borrowed. Every byte that is read from it is checked against its checksum before it is believed.
         let map = unsafe { memmap2::Mmap::map(file) }?;
-        Ok(Map(map))
+        Ok(Map(Contents::Mapped(map)))
     }
 
     /// The file's bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Contents::Mapped(map) => map,
+            Contents::Owned(contents) => contents,
+        }
     }
 }
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("bytes", &self.0.len()).finish()
+        f.debug_struct("Map").field("bytes", &self.bytes().len()).finish()
     }
 }

@@ -107,6 +107,20 @@ fn sync_name_of(storage: &dyn Storage, directory: &Path) -> Result<(), StorageEr
     storage.sync_directory(parent).map_err(|error| StorageError::new("sync", parent, error))
 }
 
+/// Makes a new log's names durable once more, and those of the directories above: whoever made them may have died, or
+/// failed, before they were.
+fn sync_names(storage: &dyn Storage, directory: &Path) -> Result<(), StorageError> {
+    storage.sync_directory(directory).map_err(|error| StorageError::new("sync", directory, error))?;
+    for path in directory.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+        match sync_name_of(storage, path) {
+            // What may not be opened wasn't made by us.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => break,
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport), OpenError> {
     let storage = &*options.storage;
     // Without the lock, so that a newer version's files aren't touched at all, not even the lock's.
@@ -242,8 +256,7 @@ impl<'a> Opening<'a> {
         let Opening { directory, storage, inventory, mark, slot_broken, rebooted, mut examined, row } = self;
         let surgeon = Surgeon { storage, directory, rewrites: !rebooted };
         if mark.offset == 0 {
-            // Whoever made the log may have died before its name was durable.
-            sync_name_of(storage, directory)?;
+            sync_names(storage, directory)?;
         }
         // A broken slot was being written, so the sound one was on the medium by then; and it is all that there is.
         let mut watermark = WatermarkFile::resume(storage, directory, mark, rebooted || slot_broken)?;

@@ -138,6 +138,8 @@ bugs! {
     CutBeforeCopyIsNamed = "cut-before-copy-is-named",
     /// Sealing cuts into the last commit.
     SealCutsTooMuch = "seal-cuts-too-much",
+    /// A footer and its trailer are written at once. A torn footer then looks like one that was damaged.
+    WriteFooterAtOnce = "write-footer-at-once",
     /// A second writer is let in.
     IgnoreWriterLock = "ignore-writer-lock",
 

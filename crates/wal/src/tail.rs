@@ -283,7 +283,9 @@ impl Tail {
         let segment = Segment { file: spare.file.renamed(path), header };
         self.active = Some(Active { segment, offset: offset + batch.total_bytes(), spare_requested: false });
         self.wrote(batch, commit_time_ns);
-        self.mark_durable(false).map_err(CommitFailure::Unknown)
+        // Synced too, so that opening has to look at no more than a segment after a power cut.
+        let marked = self.mark_durable(false).and_then(|()| self.watermark.sync());
+        marked.map_err(CommitFailure::Unknown)
     }
 
     /// Writes header and first commit into a spare, and syncs it.

@@ -93,8 +93,6 @@ impl Log {
     fn do_task(&self, task: Task) {
         match task {
             Task::Seal(Sealable { first_seq, end }) => {
-                // Keeps what opening has to look at after a power cut to about a segment.
-                self.sync_watermark();
                 let sealed = seal(&*self.storage, &self.directory, self.ledger_id, first_seq, end);
                 self.counters.count_seal(sealed.is_ok());
             }

@@ -8,19 +8,17 @@ use std::path::{Path, PathBuf};
 use crate::planted::{Bug, planted};
 use crate::recovery::examine::{Examined, Junk, Part};
 use crate::recovery::table::Answer;
-use crate::segment::name::{segment_name, torn_name};
+use crate::segment::name::segment_name;
 use crate::segment::scan::Window;
 use crate::seq::Seq;
-use crate::storage::file::{LogFile, StorageError};
-use crate::storage::{OpenMode, Storage};
+use crate::storage::Storage;
+use crate::storage::file::StorageError;
+use crate::torn;
 use crate::watermark::Watermark;
 use crate::watermark::file::WatermarkFile;
 
-/// How much is copied at a time.
+/// How much is written again at a time.
 const COPY_BYTES: u64 = 256 << 10;
-
-/// How many names are tried for bytes that are kept aside, before something must be wrong with the directory.
-const TORN_NAMES_MAX: u32 = 10_000;
 
 /// Where recovery works.
 pub(crate) struct Surgeon<'a> {
@@ -69,44 +67,20 @@ impl Surgeon<'_> {
     fn cut(&self, examined: &Examined, junk: &Junk) -> Result<PathBuf, StorageError> {
         let last = examined.parts.last().expect("junk lies behind the last sound commit of a segment");
         let (file, offset) = (&last.segment.file, examined.end.offset);
-        let kept = self.new_torn_file(junk.segment, offset)?;
-        if !planted(Bug::DropTornBytes) {
-            copy(file, offset, junk.bytes, &kept)?;
-        }
-        if !planted(Bug::CutBeforeCopyIsSynced) {
-            kept.sync()?;
-        }
-        if !planted(Bug::CutBeforeCopyIsNamed) {
-            self.sync_directory()?;
-        }
+        let kept = torn::keep(self.storage, self.directory, &last.segment, offset, junk.bytes)?;
         // CRASH: the bytes are in both places. The next recovery keeps them a second time, under another name.
         file.set_length(cut_at(last, offset)?)?;
         file.sync()?;
-        Ok(kept.path().to_owned())
+        Ok(kept)
     }
 
     /// Gives a segment without a sound commit a name that isn't a segment's.
     fn set_aside(&self, segment: Seq) -> Result<PathBuf, StorageError> {
         let from = self.directory.join(segment_name(segment));
-        let kept = self.new_torn_file(segment, 0)?;
+        let kept = torn::new_file(self.storage, self.directory, segment, 0)?;
         self.storage.rename(&from, kept.path()).map_err(|error| StorageError::new("rename", &from, error))?;
         self.sync_directory()?;
         Ok(kept.path().to_owned())
-    }
-
-    fn new_torn_file(&self, segment: Seq, offset: u64) -> Result<LogFile, StorageError> {
-        let mut attempt = 0;
-        loop {
-            let path = self.directory.join(torn_name(&segment_name(segment), offset, attempt));
-            match LogFile::open(self.storage, path, OpenMode::CreateNew) {
-                Err(error)
-                    if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < TORN_NAMES_MAX =>
-                {
-                    attempt += 1;
-                }
-                opened => return opened,
-            }
-        }
     }
 
     fn sync_directory(&self) -> Result<(), StorageError> {
@@ -142,7 +116,7 @@ fn rewrite(part: &Part) -> Result<(), StorageError> {
         let bytes = COPY_BYTES.min(part.to - at);
         let mut window = Window::new(file, part.to);
         let block = window.get(at, bytes)?.map(<[u8]>::to_vec);
-        file.write_all(&block.ok_or_else(|| vanished(file))?, at)?;
+        file.write_all(&block.ok_or_else(|| torn::vanished(file))?, at)?;
         at += bytes;
     }
     Ok(())
@@ -154,21 +128,4 @@ fn cut_at(part: &Part, end: u64) -> Result<u64, StorageError> {
     let start = part.segment.header.commit_start(end);
     let padding_end = Window::new(&part.segment.file, start).data_end(end)?;
     Ok(if padding_end > end { end } else { start })
-}
-
-fn copy(from: &LogFile, offset: u64, bytes: u64, to: &LogFile) -> Result<(), StorageError> {
-    let mut window = Window::new(from, offset + bytes);
-    let mut at = 0;
-    while at < bytes {
-        let length = COPY_BYTES.min(bytes - at);
-        let block = window.get(offset + at, length)?.ok_or_else(|| vanished(from))?;
-        to.write_all(block, at)?;
-        at += length;
-    }
-    Ok(())
-}
-
-/// Somebody cut the file while we were reading it.
-fn vanished(file: &LogFile) -> StorageError {
-    file.error("read", std::io::ErrorKind::UnexpectedEof.into())
 }

@@ -6,22 +6,22 @@
 //! Done in the background, off the commit path, from the bytes in the file rather than from memory: what is sealed
 //! has been read back and checked. A segment that doesn't pass is left as it is, for verification to report.
 //!
-//! Sealing may stop anywhere: the footer is a function of what is already durable, so it is simply written again.
+//! Sealing may stop anywhere: the footer is a function of what is already durable, so it is simply written again. The
+//! trailer, by which a sealed segment is known, is written when all in front of it is durable: a trailer that is sound
+//! stands behind a footer that was whole.
 
 use std::path::Path;
 
 use crate::fields::{in_memory, is_zero, on_disk};
 use crate::planted::{Bug, planted};
-use crate::segment::footer::{CommitEntry, FOOTER_MAGIC, FooterBuilder, is_marked_as_footer};
+use crate::segment::footer::{CommitEntry, FOOTER_MAGIC, FooterBuilder, TRAILER_BYTES, is_marked_as_footer};
 use crate::segment::header::SegmentHeader;
 use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
 use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::StorageError;
 use crate::storage::{OpenMode, Storage};
-
-/// A device changes at least this much at once, or nothing of it.
-const SECTOR_BYTES: u64 = 512;
+use crate::torn;
 
 /// Why a segment wasn't sealed.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(crate) struct Sealing {
 pub(crate) enum Sealed {
     /// They are that.
     Whole,
-    /// Some sectors of the footer are still missing, or all.
+    /// Some bytes of the footer are still missing, or all.
     Partly,
     /// They are something else.
     Not,
@@ -89,23 +89,26 @@ impl Sealing {
         }
     }
 
-    /// Whether these bytes are what writing the footer can leave in its place when it is cut short: each sector of it
-    /// is there or is zero. So bytes of another kind, or a footer that was damaged, never pass.
+    /// Whether these bytes are what writing the footer can leave in its place when it is cut short: as it is, up to where
+    /// they end, but for bytes that are still zero.
     fn explains(&self, found: &[u8]) -> bool {
-        if found.len() > self.footer.len() {
-            return false;
-        }
-        let mut at = 0;
-        while let Some(rest) = found.get(at..).filter(|rest| !rest.is_empty()) {
-            let to_boundary = SECTOR_BYTES - (self.footer_offset + on_disk(at)) % SECTOR_BYTES;
-            let sector = rest.get(..in_memory(to_boundary)).unwrap_or(rest);
-            let expected = self.footer.get(at..at + sector.len());
-            if expected != Some(sector) && !is_zero(sector) {
-                return false;
-            }
-            at += sector.len();
-        }
-        true
+        found.len() <= self.footer.len() && self.differing(found).all(|(_, byte)| byte == 0)
+    }
+
+    /// Whether these bytes are the whole footer but for a few bytes of its trailer. What lies where a trailer is being
+    /// written has nothing in common with it, or is zero.
+    pub(crate) fn is_nearly(&self, footer: &[u8]) -> bool {
+        let trailer_at = self.footer.len() - TRAILER_BYTES;
+        footer.len() == self.footer.len()
+            && self.differing(footer).all(|(at, _)| at >= trailer_at)
+            && self.differing(footer).any(|(_, byte)| byte != 0)
+            && self.differing(footer).count() <= TRAILER_BYTES / 4
+    }
+
+    /// The bytes that aren't the footer's, and where in it.
+    fn differing<'a>(&'a self, found: &'a [u8]) -> impl Iterator<Item = (usize, u8)> + 'a {
+        let pairs = self.footer.iter().zip(found).enumerate();
+        pairs.filter(|(_, (expected, found))| expected != found).map(|(at, (_, found))| (at, *found))
     }
 }
 
@@ -122,11 +125,7 @@ pub(crate) fn seal(
         return Ok(());
     }
     let sealing = prepare(&segment, end)?;
-    check_rest(&segment, &sealing)?;
-    // CRASH: a segment without footer, or with the start of one, is sealed again at the next open.
-    let cut_at = if planted(Bug::SealCutsTooMuch) { sealing.data_end - 8 } else { sealing.footer_offset };
-    segment.file.set_length(cut_at)?;
-    write_footer(&segment, &sealing)
+    write_footer(storage, directory, &segment, &sealing)
 }
 
 /// Writes the right footer where a wrong or incomplete one is, or none. Returns whether there was anything to do.
@@ -139,28 +138,53 @@ pub(crate) fn reseal(
 ) -> Result<bool, SealError> {
     let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
     let sealing = prepare(&segment, end)?;
-    check_rest(&segment, &sealing)?;
-    let rest_bytes = segment.file.length()?.saturating_sub(sealing.data_end);
-    let mut found = vec![0; in_memory(rest_bytes.min(sealing.rest_bytes()))];
-    let read = segment.file.read_up_to(&mut found, sealing.data_end)?;
-    found.truncate(read);
-    if rest_bytes != sealing.rest_bytes() {
-        segment.file.set_length(sealing.footer_offset)?;
-    } else if sealing.compare(&found) == Sealed::Whole {
-        return Ok(false);
+    if segment.file.length()? == sealing.data_end + sealing.rest_bytes() {
+        let mut found = vec![0; in_memory(sealing.rest_bytes())];
+        let read = segment.file.read_up_to(&mut found, sealing.data_end)?;
+        found.truncate(read);
+        if sealing.compare(&found) == Sealed::Whole {
+            return Ok(false);
+        }
+        let (padding, _) = sealing.split(&found);
+        if !is_zero(padding) {
+            segment.file.write_all(&vec![0; padding.len()], sealing.data_end)?;
+        }
     }
-    let (padding, _) = sealing.split(&found);
-    if !is_zero(padding) {
-        segment.file.write_all(&vec![0; padding.len()], sealing.data_end)?;
-    }
-    // A footer of the right length is corrected in place: a reader may have the file mapped.
-    write_footer(&segment, &sealing)?;
+    write_footer(storage, directory, &segment, &sealing)?;
     Ok(true)
 }
 
-/// Refuses to write over what stands behind the last commit, unless it is nothing, a part of the footer that belongs
-/// there, or a damaged one. Whatever else it is, verification shows it, and nobody destroys it.
-fn check_rest(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {
+fn write_footer(
+    storage: &dyn Storage,
+    directory: &Path,
+    segment: &Segment,
+    sealing: &Sealing,
+) -> Result<(), SealError> {
+    let Sealing { data_end, footer_offset, footer } = sealing;
+    clear_rest(storage, directory, segment, sealing)?;
+    // CRASH: from here to the end, a segment with a part of its footer. It is sealed again at the next open.
+    if segment.file.length()? != data_end + sealing.rest_bytes() {
+        let cut_at = if planted(Bug::SealCutsTooMuch) { data_end - 8 } else { *footer_offset };
+        segment.file.set_length(cut_at)?;
+    }
+    // One of the right length is corrected in place: a reader may have the file mapped.
+    let (body, trailer) = footer.split_at(footer.len() - TRAILER_BYTES);
+    segment.file.write_all(body, *footer_offset)?;
+    if !planted(Bug::WriteFooterAtOnce) {
+        segment.file.sync()?;
+    }
+    segment.file.write_all(trailer, footer_offset + on_disk(body.len()))?;
+    Ok(segment.file.sync()?)
+}
+
+/// Sees to it that nothing stands behind the last commit that is lost when the footer is written: what isn't a footer,
+/// whole, damaged or in part, was never acknowledged, and is kept aside.
+fn clear_rest(
+    storage: &dyn Storage,
+    directory: &Path,
+    segment: &Segment,
+    sealing: &Sealing,
+) -> Result<(), SealError> {
     let data_end = sealing.data_end;
     let mut window = Window::new(&segment.file, segment.file.length()?);
     let rest_bytes = window.data_end(data_end)? - data_end;
@@ -176,12 +200,11 @@ fn check_rest(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {
     let (_, footer) = sealing.split(found);
     let explained =
         rest_bytes == length && (sealing.compare(found) != Sealed::Not || is_marked_as_footer(footer));
-    if explained || footer.starts_with(&FOOTER_MAGIC) { Ok(()) } else { Err(SealError::Unsound) }
-}
-
-fn write_footer(segment: &Segment, sealing: &Sealing) -> Result<(), SealError> {
-    segment.file.write_all(&sealing.footer, sealing.footer_offset)?;
-    Ok(segment.file.sync()?)
+    if explained || footer.starts_with(&FOOTER_MAGIC) {
+        return Ok(());
+    }
+    torn::keep(storage, directory, segment, data_end, rest_bytes)?;
+    Ok(segment.file.set_length(sealing.footer_offset)?)
 }
 
 fn open_for_sealing(

@@ -6,7 +6,7 @@ use crate::damage::{Damage, Problem};
 use crate::fields::{in_memory, on_disk};
 use crate::leaf::LeafFunction;
 use crate::segment::Segment;
-use crate::segment::footer::{CommitEntry, FooterBuilder, is_marked_as_footer};
+use crate::segment::footer::{CommitEntry, FooterBuilder};
 use crate::segment::header::HEADER_END;
 use crate::segment::scan::{
     FrameFound, Place, PlacedFrame, Visitor, Window, find_frame, read_frame, walk_records,
@@ -252,12 +252,14 @@ fn look_at_rest(segment: &Segment, sealing: &Sealing, extent: Extent) -> Result<
         found.truncate(read);
         match sealing.compare(&found) {
             Sealed::Whole => return Ok(Rest::Sealed),
-            Sealed::Partly => return Ok(Rest::Unsealed),
-            Sealed::Not => {}
+            Sealed::Partly if rest_bytes < sealing.rest_bytes() => return Ok(Rest::Unsealed),
+            Sealed::Partly | Sealed::Not => {}
         }
         let (_, footer) = sealing.split(&found);
-        // By chance, unwritten space can be as long as the footer would be.
-        if rest_bytes == sealing.rest_bytes() && is_marked_as_footer(footer) {
+        // A trailer is written only when the footer in front of it is durable: without one that is sound, or nearly, this
+        // is no footer yet, and whatever it is, it was never acknowledged.
+        let is_sealed = segment.trailer()?.is_some() || sealing.is_nearly(footer);
+        if rest_bytes == sealing.rest_bytes() && is_sealed {
             let differs = footer.iter().zip(&sealing.footer).position(|(found, expected)| found != expected);
             return Ok(differs.map_or(Rest::PaddingNotZero, |at| Rest::Differs(on_disk(at))));
         }
