@@ -1,0 +1,26 @@
+//! The laboratory: a simulated disk, an oracle that knows what a log has promised, and explorers of what crashes and
+//! failing calls leave of it.
+//!
+//! One life of a log, from workload to verdict: [`workload`] says what is done, [`life`] does it on a [`disk`] and
+//! writes down every operation on the disk and, in a [`history`], every word of the log. [`explorer`] then ends the
+//! life at each of these operations, by a kill and by power cuts that leave any part of what wasn't synced, and has
+//! each resulting state [`examine`]d: verified, read, recovered, used, and lost again. [`shrink`] makes what it finds
+//! small enough to be understood.
+//!
+//! Everything follows from a seed. Nothing here is compiled into the product.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::missing_panics_doc,
+    reason = "a laboratory states its expectations by indexing; a failure there is its own report"
+)]
+
+pub mod choice;
+pub mod disk;
+pub mod examine;
+pub mod explorer;
+pub mod history;
+pub mod life;
+pub mod shrink;
+pub mod workload;
