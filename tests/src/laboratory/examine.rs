@@ -1,5 +1,6 @@
 //! What a log must be like after the world ended: looked at, verified, read, opened, used, and lost again.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use runledger_wal::{
@@ -41,8 +42,8 @@ impl Examination<'_> {
     /// Recovers the log and checks all that must hold. Returns how many states were recovered.
     pub fn run(&self) -> Result<u64, Violation> {
         let disk = SimulatedDisk::new(self.state.clone(), self.seed);
-        let verified = self.verified(&disk)?;
-        let shown = self.shown(&disk)?;
+        let verified = verified(&disk)?;
+        let shown = shown(&disk)?;
         let (wal, report) = self.opened(&disk)?;
         let found = self.checked(&wal)?;
         claim(found.starts_with(&shown), "a reader shows nothing that can vanish", || {
@@ -58,33 +59,9 @@ impl Examination<'_> {
             format!("{report:?}, {} found", found.len())
         })?;
         self.torn_bytes_are_kept(&disk, &report)?;
-        let found = self.appended(&wal, found)?;
+        let found = appended(&wal, found)?;
         let recovered = 1 + self.sequel(&disk, wal, &found)?;
         Ok(recovered)
-    }
-
-    /// A crash damages nothing that was acknowledged, so verification must not say so.
-    fn verified(&self, disk: &SimulatedDisk) -> Result<Option<VerifyReport>, Violation> {
-        match verify(&directory(), &VerifyOptions::new().storage(disk.process())) {
-            Ok(report) => {
-                claim(report.is_sound(), "a crash damages nothing", || format!("{report:?}"))?;
-                Ok(Some(report))
-            }
-            // Its creation was cut short; whether anything was promised, the check of the records says.
-            Err(VerifyError::NotALedger { .. }) => Ok(None),
-            Err(error) => Err(Violation::new("a log can be verified", format!("{error:?}"))),
-        }
-    }
-
-    /// What a reader shows that comes before any writer.
-    fn shown(&self, disk: &SimulatedDisk) -> Result<Vec<Vec<u8>>, Violation> {
-        match Reader::open(&directory(), ReaderOptions::new().storage(disk.process())) {
-            Ok(reader) => {
-                records(&reader).map_err(|error| Violation::new("a reader reads", format!("{error:?}")))
-            }
-            Err(OpenError::NotALedger { .. }) => Ok(Vec::new()),
-            Err(error) => Err(Violation::new("a reader opens", format!("{error:?}"))),
-        }
     }
 
     fn opened(&self, disk: &SimulatedDisk) -> Result<(Wal, OpenReport), Violation> {
@@ -114,20 +91,6 @@ impl Examination<'_> {
         let before = self.state.find(&directory().join(segment)).map(|file| self.state.live(file));
         let original = before.and_then(|bytes| bytes.get(offset..offset + kept.len()));
         claim(original == Some(kept.as_slice()), CLAIM, || format!("{report:?}"))
-    }
-
-    /// Appends to the recovered log. Returns what must be in it from now on.
-    fn appended(&self, wal: &Wal, mut found: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Violation> {
-        const CLAIM: &str = "a recovered log goes on";
-        let later = payload(LATER_NUMBERS, Size(300));
-        let receipt = wal.append(&later, Durability::Durable);
-        let receipt = receipt.map_err(|error| Violation::new(CLAIM, format!("{error:?}")))?;
-        claim(receipt.seq.get() == found.len() as u64, CLAIM, || {
-            format!("record {} follows {} records", receipt.seq, found.len())
-        })?;
-        found.push(later);
-        claim(read(wal)? == found, CLAIM, || "what was appended isn't read".to_owned())?;
-        Ok(found)
     }
 
     /// What happens next, one of several things. Returns how many more states were recovered.
@@ -168,7 +131,7 @@ impl Examination<'_> {
         claim(closed.is_ok(), "a recovered log can be closed", || format!("{closed:?}"))?;
         let state = CrashPoint::of(&disk.medium()).state(&mut Replay::new(&[]));
         let disk = SimulatedDisk::new(state, self.seed);
-        let report = self.verified(&disk)?;
+        let report = verified(&disk)?;
         let is_settled = |report: &VerifyReport| {
             report.recoverable_records == 0 && report.torn_tail_bytes == 0 && !report.ambiguous
         };
@@ -217,7 +180,7 @@ impl Examination<'_> {
         let repair = || recover(&directory(), &RecoverOptions::new().storage(disk.process()));
         let first = match repair() {
             Ok(report) => report,
-            Err(_) if self.shown(&disk)?.is_empty() => return Ok(0),
+            Err(_) if shown(&disk)?.is_empty() => return Ok(0),
             Err(error) => return Err(Violation::new("a log can be repaired", format!("{error:?}"))),
         };
         claim(first.damaged.is_empty(), "a crash damages nothing", || format!("{first:?}"))?;
@@ -237,6 +200,44 @@ impl Examination<'_> {
         self.checked(&wal)?;
         Ok(2)
     }
+}
+
+/// A crash damages nothing that was acknowledged, so verification must not say so.
+fn verified(disk: &SimulatedDisk) -> Result<Option<VerifyReport>, Violation> {
+    match verify(&directory(), &VerifyOptions::new().storage(disk.process())) {
+        Ok(report) => {
+            claim(report.is_sound(), "a crash damages nothing", || format!("{report:?}"))?;
+            Ok(Some(report))
+        }
+        // Its creation was cut short; whether anything was promised, the check of the records says.
+        Err(VerifyError::NotALedger { .. }) => Ok(None),
+        Err(error) => Err(Violation::new("a log can be verified", format!("{error:?}"))),
+    }
+}
+
+/// What a reader shows that comes before any writer.
+fn shown(disk: &SimulatedDisk) -> Result<Vec<Vec<u8>>, Violation> {
+    match Reader::open(&directory(), ReaderOptions::new().storage(disk.process())) {
+        Ok(reader) => {
+            records(&reader).map_err(|error| Violation::new("a reader reads", format!("{error:?}")))
+        }
+        Err(OpenError::NotALedger { .. }) => Ok(Vec::new()),
+        Err(error) => Err(Violation::new("a reader opens", format!("{error:?}"))),
+    }
+}
+
+/// Appends to the recovered log. Returns what must be in it from now on.
+fn appended(wal: &Wal, mut found: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Violation> {
+    const CLAIM: &str = "a recovered log goes on";
+    let later = payload(LATER_NUMBERS, Size(300));
+    let receipt = wal.append(&later, Durability::Durable);
+    let receipt = receipt.map_err(|error| Violation::new(CLAIM, format!("{error:?}")))?;
+    claim(receipt.seq.get() == found.len() as u64, CLAIM, || {
+        format!("record {} follows {} records", receipt.seq, found.len())
+    })?;
+    found.push(later);
+    claim(read(wal)? == found, CLAIM, || "what was appended isn't read".to_owned())?;
+    Ok(found)
 }
 
 fn read(wal: &Wal) -> Result<Vec<Vec<u8>>, Violation> {
@@ -264,7 +265,7 @@ fn differences(one: &Medium, other: &Medium) -> String {
             .get(name)
             .zip(other.get(name))
             .and_then(|(one, other)| one.iter().zip(other.iter()).position(|(one, other)| one != other));
-        text += &format!("{}: {lengths:?} bytes, first difference at {at:?}; ", name.display());
+        let _ = write!(text, "{}: {lengths:?} bytes, first difference at {at:?}; ", name.display());
     }
     text
 }

@@ -123,16 +123,13 @@ impl History {
     pub fn show(&mut self, now: Moment, found: &[Vec<u8>]) -> Result<(), Violation> {
         let numbers = found.iter().map(|payload| number_of(payload).unwrap_or(u64::MAX));
         for (seq, number) in numbers.enumerate() {
-            match self.shown.get(seq) {
-                Some((_, shown)) => {
-                    claim(*shown == number, "a record that was shown stays the same", || {
-                        format!("record {seq} was number {shown} and is number {number}")
-                    })?
-                }
-                None => {
-                    self.shown.push((now, number));
-                    self.said.insert(now);
-                }
+            if let Some((_, shown)) = self.shown.get(seq) {
+                claim(*shown == number, "a record that was shown stays the same", || {
+                    format!("record {seq} was number {shown} and is number {number}")
+                })?;
+            } else {
+                self.shown.push((now, number));
+                self.said.insert(now);
             }
         }
         Ok(())

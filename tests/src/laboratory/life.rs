@@ -102,7 +102,7 @@ impl Living<'_> {
                 Ok(())
             }
             Step::Kill => {
-                self.die(|disk| disk.kill());
+                self.die(SimulatedDisk::kill);
                 Ok(())
             }
             Step::CutPower(seed) => {

@@ -159,7 +159,9 @@ impl SectorCrash {
                 old = new;
             }
         }
-        between.into_iter().for_each(|contents| sector.add(contents));
+        for contents in between {
+            sector.add(contents);
+        }
         let never_durable = range.start >= file.durable.len();
         if let Some(before) = file.recycled.as_ref().filter(|_| never_durable)
             && let Some(stale) = before.get(range)

@@ -69,7 +69,7 @@ impl Change {
         match self {
             Change::Length(length) => bytes.resize(*length, 0),
             Change::Write(offset, written) => {
-                bytes[*offset..*offset + written.len()].copy_from_slice(written)
+                bytes[*offset..*offset + written.len()].copy_from_slice(written);
             }
         }
     }

@@ -124,7 +124,7 @@ impl SimulatedDisk {
     /// The power is cut and comes back.
     pub fn cut_power(&self, seed: u64) {
         self.kill();
-        let _ = self.state.lock().change(Operation::PowerCut(seed));
+        self.state.lock().change(Operation::PowerCut(seed));
     }
 
     /// Makes calls fail from now on.
@@ -187,10 +187,8 @@ struct Process {
 impl Process {
     /// The disk's state, if this process lives and the call doesn't fail.
     fn call(&self, call: Call) -> io::Result<MutexGuard<'_, State>> {
-        self.call_may_stall(call).and_then(|(state, stalls)| match stalls {
-            false => Ok(state),
-            true => Err(io::Error::from_raw_os_error(INPUT_OUTPUT_ERROR)),
-        })
+        let (state, stalls) = self.call_may_stall(call)?;
+        if stalls { Err(io::Error::from_raw_os_error(INPUT_OUTPUT_ERROR)) } else { Ok(state) }
     }
 
     /// As [`Process::call`]; also says whether the call is to come to nothing without an error.
@@ -227,9 +225,9 @@ impl Storage for Process {
         }
         let file = state.medium.find(path).ok_or_else(no_such_file)?;
         state.next_handle += 1;
-        let handle = state.next_handle;
+        let number = state.next_handle;
         drop(state);
-        Ok(Arc::new(Handle { process: self.clone(), file, handle }))
+        Ok(Arc::new(Handle { process: self.clone(), file, number }))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
@@ -289,13 +287,13 @@ impl Storage for Process {
 struct Handle {
     process: Process,
     file: Inode,
-    handle: u64,
+    number: u64,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         let mut state = self.process.disk.state.lock();
-        let holds = state.locks.get(&self.file).is_some_and(|locked| locked.handle == self.handle);
+        let holds = state.locks.get(&self.file).is_some_and(|locked| locked.handle == self.number);
         if holds {
             state.locks.remove(&self.file);
         }
@@ -353,11 +351,11 @@ impl StorageFile for Handle {
 
     fn try_lock(&self, mode: LockMode) -> io::Result<bool> {
         let mut state = self.process.call(Call::Lock)?;
-        if state.locks.get(&self.file).is_some_and(|locked| locked.handle != self.handle) {
+        if state.locks.get(&self.file).is_some_and(|locked| locked.handle != self.number) {
             return Ok(false);
         }
         if mode == LockMode::Exclusive {
-            state.locks.insert(self.file, Locked { handle: self.handle });
+            state.locks.insert(self.file, Locked { handle: self.number });
         }
         Ok(true)
     }
