@@ -204,7 +204,7 @@ impl Log {
         self.counters.count(&batch, result.is_ok(), standing.syncs);
         let outcome = Arc::clone(&batch.outcome);
         let reached = if batch.sync { Durability::Durable } else { Durability::Written };
-        let (settled, behind) = match result {
+        let (mut settled, behind) = match result {
             Ok(()) => (Ok(reached), None),
             Err(failure) => {
                 let (own, behind) = errors_of(failure);
@@ -215,6 +215,10 @@ impl Log {
             outcome.settle(&settled);
         }
         let mut queue = self.queue.lock();
+        // The background's sync of the watermark failed meanwhile, and nothing is acknowledged after a failed sync.
+        if let (Ok(_), Some(error)) = (&settled, &queue.poison) {
+            settled = Err(AppendError::OutcomeUnknown(error.clone()));
+        }
         if let Err(AppendError::OutcomeUnknown(error)) = &settled
             && !planted(Bug::GoOnAfterFailedSync)
         {
@@ -235,6 +239,7 @@ impl Log {
         // The next commit must not wait for the waking of this one's callers.
         match next {
             Some(next) => next.signal(Signal::Lead),
+            None if planted(Bug::ForgetRoom) => {}
             None => {
                 self.room.notify_all();
             }
