@@ -90,8 +90,8 @@ pub use leaf::{Blake3Leaf, LeafFunction};
 pub use map::Map;
 pub use open::OpenReport;
 pub use options::{
-    BATCH_BYTES_MAX, Background, COMMIT_QUEUE_BYTES_MAX_DEFAULT, Durability, Options, ReaderOptions,
-    SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SYNC_DELAY_DEFAULT,
+    BATCH_BYTES_MAX, Background, COMMIT_QUEUE_BYTES_MAX_DEFAULT, COMMIT_QUEUE_BYTES_MIN, Durability, Options,
+    ReaderOptions, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SYNC_DELAY_DEFAULT,
 };
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::error::OpenError;
 use crate::leaf::{Blake3Leaf, LeafFunction};
-use crate::record::{RECORD_BYTES_MAX, record_bytes};
 use crate::segment::header::{
     COMMIT_ALIGNMENT_BYTES_MAX, COMMIT_ALIGNMENT_BYTES_MIN, HEADER_END, is_commit_alignment,
 };
@@ -24,6 +23,9 @@ pub const SEGMENT_BYTES_MAX: u64 = 16 << 30;
 /// The size of a ledger's first segment. Each later one is twice as large, up to the chosen size, so that a small
 /// ledger costs little to make.
 pub(crate) const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
+
+/// The least that can be chosen for what waits to be written. A record that is larger than the queue goes alone.
+pub const COMMIT_QUEUE_BYTES_MIN: u64 = 4 << 10;
 
 /// How much may wait to be written before appends wait too, unless chosen otherwise.
 pub const COMMIT_QUEUE_BYTES_MAX_DEFAULT: u64 = 32 << 20;
@@ -159,8 +161,8 @@ impl Options {
             }
         };
         range("segment_bytes", self.segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)?;
-        let queue_bytes_min = record_bytes(RECORD_BYTES_MAX);
-        range("commit_queue_bytes_max", self.commit_queue_bytes_max, queue_bytes_min, BATCH_BYTES_MAX)?;
+        let queue_bytes = self.commit_queue_bytes_max;
+        range("commit_queue_bytes_max", queue_bytes, COMMIT_QUEUE_BYTES_MIN, BATCH_BYTES_MAX)?;
         if !is_commit_alignment(self.commit_alignment_bytes) {
             return Err(OpenError::Option {
                 option: "commit_alignment_bytes (a power of two)",
