@@ -1,4 +1,8 @@
 //! What tests of several crates share with each other, and with the programs that they start.
 
+#[cfg(feature = "commit-model")]
+pub mod commit_model;
+
 pub mod laboratory;
+
 pub mod machine;

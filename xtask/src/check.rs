@@ -2,7 +2,7 @@
 //!
 //! The lints run three times over `runledger-wal`: in the workspace's one feature set, which has every optional
 //! feature that a program can want; bare, so that code behind a feature can't be needed by code outside it; and with
-//! the bugs that tests can plant.
+//! the bugs that tests can plant. The commit model is linted with the features that it needs.
 
 use anyhow::Result;
 
@@ -45,5 +45,15 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
         lints
     };
     step::run("lints of runledger-wal without features", &mut log_lints(&[]))?;
-    step::run("lints of runledger-wal with planted bugs", &mut log_lints(&["--features=planted-bugs"]))
+    step::run("lints of runledger-wal with planted bugs", &mut log_lints(&["--features=planted-bugs"]))?;
+    let mut model_lints = repository.cargo([
+        "clippy",
+        "--package",
+        "runledger-tests",
+        "--lib",
+        "--bin=commit-model",
+        "--locked",
+        "--features=commit-model,planted-bugs",
+    ]);
+    step::run("lints of the commit model", model_lints.args(["--", "-D", "warnings"]))
 }

@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod commit_model;
 mod docs;
 mod examples;
 mod fuzz;

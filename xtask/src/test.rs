@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that has to pass, as a newcomer and CI run it.
 //!
-//! The order is: what is quick and needs no build, what builds without linking, examples, doc tests, and last the
-//! test runner. Its summary ends the output: nothing is printed after it, and its exit code is ours.
+//! The order is: what is quick and needs no build, what builds without linking, examples, doc tests, the commit
+//! model, and last the test runner. Its summary ends the output: nothing is printed after it, and its exit code is ours.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::check::{self, FEATURES};
 use crate::repository::Repository;
-use crate::{docs, examples, machine, step};
+use crate::{commit_model, docs, examples, machine, step};
 
 /// Names the folder of recorded agent sessions that the real-data tests read.
 const REAL_DATA_VARIABLE: &str = "RUNLEDGER_REAL_DATA";
@@ -24,6 +24,8 @@ pub(crate) fn run(repository: &Repository) -> Result<ExitCode> {
     examples::run(repository)?;
     let mut doc_tests = repository.cargo(["test", "--workspace", "--doc", "--locked", "--quiet", FEATURES]);
     step::run("doc tests", &mut doc_tests)?;
+
+    commit_model::run(repository)?;
 
     let runnable = machine::probe(repository)?;
     let mut runner = test_runner(repository, &runnable)?;
