@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::commit::batch::Batch;
+use crate::failure::Failure;
 
 /// What a log did since it was opened. `records / syncs` is how many records shared a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +17,9 @@ pub struct Counters {
     pub syncs: u64,
     /// Bytes written into segments, frames and padding of records included.
     pub bytes: u64,
+    /// Records that were given up: not written, or of unknown outcome. Those that were written and then could not be
+    /// synced count in `records` too.
+    pub records_failed: u64,
     /// Segments that got their footer.
     pub sealed: u64,
     /// Attempts at that which failed. They are repeated when the log is opened again.
@@ -26,6 +30,7 @@ pub struct Counters {
 #[derive(Debug, Default)]
 pub(crate) struct LiveCounters {
     records: AtomicU64,
+    records_failed: AtomicU64,
     commits: AtomicU64,
     syncs: AtomicU64,
     bytes: AtomicU64,
@@ -44,6 +49,11 @@ impl LiveCounters {
         }
     }
 
+    pub(crate) fn count_failures(&self, failures: &[Failure]) {
+        let records = failures.iter().map(Failure::records).sum();
+        self.records_failed.fetch_add(records, Ordering::Relaxed);
+    }
+
     pub(crate) fn count_seal(&self, sealed: bool) {
         let counter = if sealed { &self.sealed } else { &self.seal_failures };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -55,6 +65,7 @@ impl LiveCounters {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
+            records_failed: self.records_failed.load(Ordering::Relaxed),
             sealed: self.sealed.load(Ordering::Relaxed),
             seal_failures: self.seal_failures.load(Ordering::Relaxed),
         }

@@ -55,6 +55,8 @@ mod durable_mark;
 
 mod counters;
 
+mod failure;
+
 mod upkeep;
 
 mod log;
@@ -86,6 +88,7 @@ pub use counters::Counters;
 pub use damage::{Damage, Problem};
 pub use durable_mark::DurableWait;
 pub use error::{AppendError, CloseError, OpenError, ReadError, RecoverError, VerifyError};
+pub use failure::Failure;
 pub use leaf::{Blake3Leaf, LeafFunction};
 pub use map::Map;
 pub use open::OpenReport;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::commit::queue::Queue;
 use crate::counters::LiveCounters;
 use crate::durable_mark::DurableMark;
-use crate::error::{CloseError, OpenError};
+use crate::error::{AppendError, CloseError, OpenError};
+use crate::failure::{Failure, FailureListener};
 use crate::leaf::LeafFunction;
 use crate::lock::WriterLock;
 use crate::options::{Background, Options};
@@ -45,6 +46,7 @@ pub(crate) struct Log {
     pub(crate) shelf: Arc<SpareShelf>,
     pub(crate) upkeep: Upkeep,
     pub(crate) counters: LiveCounters,
+    pub(crate) on_failure: Option<FailureListener>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<WriterLock>>,
 }
@@ -75,6 +77,7 @@ impl Log {
             shelf,
             upkeep: Upkeep::default(),
             counters: LiveCounters::default(),
+            on_failure: options.on_failure.clone(),
             threads: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         });
@@ -106,8 +109,24 @@ impl Log {
 
     /// Refuses everything from now on: nobody knows what is on the medium.
     pub(crate) fn poison(&self, error: StorageError) {
-        self.queue.lock().poison.get_or_insert(error);
+        {
+            let mut queue = self.queue.lock();
+            if queue.poison.is_some() {
+                return;
+            }
+            queue.poison = Some(error.clone());
+            // What is being filled is refused now rather than when somebody asks.
+            self.flush_within(&mut queue, Duration::ZERO);
+        }
         self.durable.finish();
+        let failures = {
+            let tail = self.tail.lock();
+            let (first_seq, end) = (tail.durable_end(), tail.written_end());
+            let error = AppendError::OutcomeUnknown(error);
+            [Failure::Records { first_seq, records: end.since(first_seq), error }]
+        };
+        self.counters.count_failures(&failures);
+        self.tell(&failures);
     }
 
     /// Makes everything durable, records the good end, and gives the log up. Later calls do nothing.
@@ -156,7 +175,7 @@ impl Log {
     fn finish(&self) -> Result<(), CloseError> {
         let refusal = self.queue.lock().poison.clone();
         if let Some(error) = refusal {
-            return Err(crate::error::AppendError::OutcomeUnknown(error).into());
+            return Err(AppendError::OutcomeUnknown(error).into());
         }
         let mut tail = self.tail.lock();
         if tail.has_unsynced() && !planted(Bug::CleanMarkBeforeSync) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::OpenError;
+use crate::failure::{Failure, FailureListener};
 use crate::leaf::{Blake3Leaf, LeafFunction};
 use crate::segment::header::{
     COMMIT_ALIGNMENT_BYTES_MAX, COMMIT_ALIGNMENT_BYTES_MIN, HEADER_END, is_commit_alignment,
@@ -77,6 +78,7 @@ pub struct Options {
     pub(crate) commit_queue_bytes_max: u64,
     pub(crate) sync_delay_max: Duration,
     pub(crate) background: Background,
+    pub(crate) on_failure: Option<FailureListener>,
     pub(crate) leaf_function: Arc<dyn LeafFunction>,
     pub(crate) storage: Arc<dyn Storage>,
 }
@@ -90,6 +92,7 @@ impl Default for Options {
             commit_queue_bytes_max: COMMIT_QUEUE_BYTES_MAX_DEFAULT,
             sync_delay_max: SYNC_DELAY_DEFAULT,
             background: Background::default(),
+            on_failure: None,
             leaf_function: Arc::new(Blake3Leaf),
             storage: Arc::new(DiskStorage),
         }
@@ -140,6 +143,38 @@ impl Options {
         Options { background, ..self }
     }
 
+    /// Who is told, once per failed commit, when records are given up; and when a log can't be closed as its last handle
+    /// is dropped. That is the only way to hear what became of buffered records, and of those whose ticket was dropped.
+    ///
+    /// It is called on whichever thread found out, after those who waited were told, with nothing locked. Commits wait
+    /// while it works, if the background is what found out. It must not hold a handle of the log, which would then
+    /// never be dropped.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use runledger_wal::{Durability, Options, Wal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("wal");
+    /// let given_up = Arc::new(AtomicU64::new(0));
+    /// let count = Arc::clone(&given_up);
+    /// let options = Options::new().create(true).on_failure(move |failure| {
+    ///     count.fetch_add(failure.records(), Ordering::Relaxed);
+    /// });
+    /// let (wal, _) = Wal::open(&path, options)?;
+    /// wal.append(b"nobody waits for this", Durability::Buffered)?;
+    /// drop(wal);
+    /// assert_eq!(given_up.load(Ordering::Relaxed), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_failure(self, listener: impl Fn(&Failure) + Send + Sync + 'static) -> Options {
+        Options { on_failure: Some(Arc::new(listener)), ..self }
+    }
+
     /// The function that makes leaves. A log keeps to the one that it was created with.
     #[must_use]
     pub fn leaf_function(self, leaf_function: Arc<dyn LeafFunction>) -> Options {
@@ -186,7 +221,7 @@ impl fmt::Debug for Options {
             .field("background", &self.background)
             .field("leaf_function", &self.leaf_function.id())
             .field("storage", &self.storage)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

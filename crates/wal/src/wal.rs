@@ -10,6 +10,7 @@ use crate::commit::ticket::{BatchReceipt, Receipt, Ticket};
 use crate::counters::Counters;
 use crate::durable_mark::DurableWait;
 use crate::error::{AppendError, CloseError, OpenError};
+use crate::failure::Failure;
 use crate::log::Log;
 use crate::open::{OpenReport, open};
 use crate::options::{BATCH_BYTES_MAX, Durability, Options};
@@ -19,7 +20,8 @@ use crate::seq::{Leaf, LedgerId, Seq};
 
 /// A log that is open for writing. Cheap to clone; may be used from many threads at once.
 ///
-/// When the last clone is dropped the log is closed as [`Wal::close`] does, without anybody hearing of an error.
+/// When the last clone is dropped the log is closed as [`Wal::close`] does: all that was placed becomes durable. If that
+/// fails, [`Options::on_failure`] is told.
 ///
 /// ```
 /// use runledger_wal::{Durability, Options, Wal};
@@ -44,8 +46,9 @@ struct ClosesOnDrop(Arc<Log>);
 
 impl Drop for ClosesOnDrop {
     fn drop(&mut self) {
-        // Who wants to know calls `close`.
-        let _ = self.0.close();
+        if let Err(error) = self.0.close() {
+            self.0.tell(&[Failure::Close(error)]);
+        }
     }
 }
 

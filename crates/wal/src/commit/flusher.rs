@@ -46,7 +46,9 @@ impl Log {
         queue.flush.at = match queue.flush.at {
             // Tasks can't lead.
             _ if !queue.leading && filling.outcome.has_waiters() => Some(now),
-            planned if unsynced => Some(planned.unwrap_or(now + self.sync_delay_max)),
+            planned if unsynced && queue.poison.is_none() => {
+                Some(planned.unwrap_or(now + self.sync_delay_max))
+            }
             _ if idle => None,
             _ if filling.sync => Some(now + UNLED_DELAY_MAX.min(self.sync_delay_max)),
             _ => Some(now + self.sync_delay_max),
@@ -71,7 +73,7 @@ impl Log {
         let mut queue = self.queue.lock();
         while !queue.flush.stop {
             let now = sync::now();
-            let can_lead = (!queue.leading || planted(Bug::TwoLeaders)) && queue.refusal().is_none();
+            let can_lead = (!queue.leading || planted(Bug::TwoLeaders)) && !queue.closed;
             if can_lead && queue.flush.at.is_some_and(|at| at <= now) {
                 queue.flush.at = None;
                 queue.filling.sync = true;
@@ -103,7 +105,7 @@ impl Log {
     /// Does one thing that the flusher would do in time, now. Returns whether there was one.
     pub(crate) fn do_flush(&self) -> bool {
         let mut queue = self.queue.lock();
-        let can_lead = !queue.leading && queue.refusal().is_none();
+        let can_lead = !queue.leading && !queue.closed;
         if can_lead && queue.flush.at.take().is_some() {
             queue.filling.sync = true;
             queue.leading = true;

@@ -10,6 +10,7 @@ use crate::commit::flusher::UNLED_DELAY_MAX;
 use crate::commit::outcome::{Outcome, ParkedCaller, Settled, Signal, Waiter};
 use crate::commit::queue::{NoRoom, Queue, records_bytes};
 use crate::error::AppendError;
+use crate::failure::Failure;
 use crate::log::Log;
 use crate::options::Durability;
 use crate::planted::{Bug, planted};
@@ -226,11 +227,14 @@ impl Log {
         }
         // What was filled behind a failed commit has numbers that now go to others.
         let abandoned = behind.map(|error| (queue.restart_at(standing.written_end), error));
+        let failures = Failure::of_commit(&batch, &settled, abandoned.as_ref(), standing.durable_end);
+        self.counters.count_failures(&failures);
         queue.recycle(batch);
         // Whoever is told that a record is durable finds it so wherever it looks.
-        if queue.poison.is_none() {
+        if settled.is_ok() || queue.poison.is_none() {
             self.durable.advance(standing.durable_end);
-        } else {
+        }
+        if queue.poison.is_some() {
             self.durable.finish();
         }
         let next = queue.pass_lead();
@@ -246,8 +250,9 @@ impl Log {
         }
         outcome.settle(&settled);
         if let Some((abandoned, error)) = abandoned {
-            abandoned.settle(&Err(error));
+            abandoned.outcome.settle(&Err(error));
         }
+        self.tell(&failures);
     }
 }
 

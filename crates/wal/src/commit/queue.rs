@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::commit::batch::Batch;
-use crate::commit::outcome::{Outcome, ParkedCaller};
+use crate::commit::outcome::ParkedCaller;
 use crate::error::AppendError;
 use crate::fields::on_disk;
 use crate::planted::{Bug, planted};
@@ -111,10 +111,9 @@ impl Queue {
     }
 
     /// Gives up what is being filled, and its numbers from `seq` on.
-    pub(crate) fn restart_at(&mut self, seq: Seq) -> Arc<Outcome> {
+    pub(crate) fn restart_at(&mut self, seq: Seq) -> Batch {
         let seq = if planted(Bug::KeepNumbersOfRefusedCommit) { self.filling.end_seq() } else { seq };
-        let abandoned = std::mem::replace(&mut self.filling, Batch::starting_at(seq));
-        abandoned.outcome
+        std::mem::replace(&mut self.filling, Batch::starting_at(seq))
     }
 
     /// Keeps a commit's memory for another.

@@ -33,7 +33,8 @@ pub struct BatchReceipt {
 
 /// A record that was placed in the log and that can be waited for.
 ///
-/// Dropping it changes nothing: the record becomes durable all the same.
+/// Dropping it changes nothing: the record becomes durable all the same. If that fails,
+/// [`Options::on_failure`](crate::Options::on_failure) is told.
 #[must_use = "only waiting tells whether the record is in the log"]
 pub struct Ticket {
     pub(crate) log: Arc<Log>,
