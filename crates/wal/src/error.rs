@@ -210,6 +210,64 @@ pub enum RecoverError {
     Storage(#[from] StorageError),
 }
 
+/// Why a log couldn't be salvaged. Nothing was changed, and nothing that looks like a log was left. Damage is no such
+/// reason: it is what the report is about.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SalvageError {
+    /// There is no log at this place.
+    #[error("there is no ledger log at {}", path.display())]
+    NotALedger {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The log was written by a newer program.
+    #[error("{} has format version {found}, this program knows versions up to {known}", path.display())]
+    NewerVersion {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// The log's leaves are made by another function than the one given, so that they can't be recomputed.
+    #[error("the log's leaves are made by function {found}, and function {given} was given")]
+    OtherLeafFunction {
+        /// The function that the log names.
+        found: u32,
+        /// The function that was given.
+        given: u32,
+    },
+    /// A writer holds the log, or held it while it was read.
+    #[error("{} is held by a writer{}", path.display(), holder(*pid))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, if it said so.
+        pid: Option<u32>,
+        /// Since when, in nanoseconds since the Unix epoch, if it said so.
+        since: Option<i64>,
+    },
+    /// There is something already where the new log should be.
+    #[error("{} is taken: records are only salvaged into an empty directory or a new one", path.display())]
+    Taken {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The new log would lie inside the old one.
+    #[error("{} is inside {}, in which nothing may be changed", path.display(), ledger.display())]
+    Inside {
+        /// The new log's directory.
+        path: PathBuf,
+        /// The old one's.
+        ledger: PathBuf,
+    },
+    /// A system call failed. Says nothing about the old log's data.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
 /// Why closing didn't make everything durable.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]

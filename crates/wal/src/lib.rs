@@ -75,6 +75,8 @@ mod verify;
 
 mod recover;
 
+mod salvage;
+
 mod error;
 
 // What the tests need.
@@ -87,7 +89,7 @@ pub use commit::ticket::{BatchReceipt, Receipt, Ticket};
 pub use counters::Counters;
 pub use damage::{Damage, Problem};
 pub use durable_mark::DurableWait;
-pub use error::{AppendError, CloseError, OpenError, ReadError, RecoverError, VerifyError};
+pub use error::{AppendError, CloseError, OpenError, ReadError, RecoverError, SalvageError, VerifyError};
 pub use failure::Failure;
 pub use leaf::{Blake3Leaf, LeafFunction};
 pub use map::Map;
@@ -102,6 +104,10 @@ pub use planted::{Bug, plant};
 pub use reader::{DiskUsage, Reader, Scan};
 pub use record::{RECORD_BYTES_MAX, Record};
 pub use recover::{RecoverOptions, RecoverReport, Repair, recover};
+pub use salvage::report::{
+    CopiedRange, Listed, SALVAGE_ENTRIES_MAX, SalvageFinding, SalvageReport, Trouble, UnplacedRange,
+};
+pub use salvage::{SalvageOptions, salvage};
 pub use segment::header::FORMAT_VERSION;
 pub use seq::{Leaf, LedgerId, Seq};
 pub use storage::file::StorageError;

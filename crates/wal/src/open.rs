@@ -89,7 +89,7 @@ fn create(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenReport),
 }
 
 /// The directories above this one that don't exist yet.
-fn missing_above<'a>(storage: &dyn Storage, directory: &'a Path) -> Vec<&'a Path> {
+pub(crate) fn missing_above<'a>(storage: &dyn Storage, directory: &'a Path) -> Vec<&'a Path> {
     let is_missing = |path: &&Path| {
         let listed = storage.list(path);
         !path.as_os_str().is_empty()
@@ -99,7 +99,7 @@ fn missing_above<'a>(storage: &dyn Storage, directory: &'a Path) -> Vec<&'a Path
 }
 
 /// Makes a directory's own name durable.
-fn sync_name_of(storage: &dyn Storage, directory: &Path) -> Result<(), StorageError> {
+pub(crate) fn sync_name_of(storage: &dyn Storage, directory: &Path) -> Result<(), StorageError> {
     let Some(parent) = directory.parent().filter(|_| !planted(Bug::SkipParentDirectorySync)) else {
         return Ok(());
     };

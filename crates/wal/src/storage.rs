@@ -57,11 +57,16 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// Makes the names in a directory durable: creations, renames and removals before this call.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
-    /// Gives a file another name, replacing what bore it.
+    /// Gives a file another name, replacing what bore it; or a directory, replacing an empty one.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a name.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty directory. Only salvage asks, to leave nothing behind when it fails; who can't may refuse.
+    fn remove_directory(&self, _directory: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Nanoseconds since the Unix epoch. May go backwards.
     fn now_ns(&self) -> i64;

@@ -215,7 +215,7 @@ impl Tail {
     }
 
     fn write_in_place(&mut self, batch: &mut Batch, offset: u64) -> Result<(), CommitFailure> {
-        let commit_time_ns = self.next_commit_time_ns();
+        let commit_time_ns = self.commit_time_ns_of(batch);
         let durable_end =
             if planted(Bug::ClaimDurableTooEarly) { self.written_end } else { self.durable_end() };
         let active = self.active.as_mut().expect("the caller found room in the active segment");
@@ -268,7 +268,7 @@ impl Tail {
         let spare =
             held.spare(needed_bytes, self.next_capacity_bytes()).map_err(CommitFailure::outside_of_log)?;
         header.capacity_bytes = spare.capacity_bytes;
-        let commit_time_ns = self.next_commit_time_ns();
+        let commit_time_ns = self.commit_time_ns_of(batch);
         if let Err(error) = self.fill(&spare, &header, batch, offset, commit_time_ns) {
             held.discard();
             return Err(CommitFailure::outside_of_log(error));
@@ -331,8 +331,9 @@ impl Tail {
         self.commit_time_ns = commit_time_ns;
     }
 
-    fn next_commit_time_ns(&self) -> i64 {
-        let now_ns = self.storage.now_ns();
+    /// Never less than that of the commit before.
+    fn commit_time_ns_of(&self, batch: &Batch) -> i64 {
+        let now_ns = batch.commit_time_ns.unwrap_or_else(|| self.storage.now_ns());
         if planted(Bug::CommitTimeGoesBack) { now_ns } else { now_ns.max(self.commit_time_ns) }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Batch {
     record_crcs: Vec<u8>,
     pub(crate) first_seq: Seq,
     pub(crate) records: u32,
+    /// When it was committed, if that isn't now: its records are copied from another log.
+    pub(crate) commit_time_ns: Option<i64>,
     /// Whether somebody needs it synced.
     pub(crate) sync: bool,
     /// How many callers wait for it: what the next commit may expect.
@@ -36,6 +38,7 @@ impl Batch {
             record_crcs: Vec::new(),
             first_seq,
             records: 0,
+            commit_time_ns: None,
             sync: false,
             waiting: 0,
             outcome: Arc::default(),
@@ -49,7 +52,8 @@ impl Batch {
         bytes.shrink_to(BUFFER_BYTES_KEPT);
         record_crcs.clear();
         record_crcs.shrink_to(BUFFER_BYTES_KEPT);
-        Batch { first_seq, records: 0, sync: false, waiting: 0, outcome: Arc::default(), bytes, record_crcs }
+        let (commit_time_ns, outcome) = (None, Arc::default());
+        Batch { first_seq, records: 0, commit_time_ns, sync: false, waiting: 0, outcome, bytes, record_crcs }
     }
 
     /// Adds a record and gives it its number.

@@ -285,8 +285,17 @@ impl Chain {
     }
 }
 
+/// Whether the lengths of all the records of a commit can be relied on although some of them are damaged.
+pub(crate) fn commit_closes(
+    window: &mut Window<'_>,
+    header: &SegmentHeader,
+    commit: &PlacedFrame,
+) -> Result<bool, StorageError> {
+    Chain::start_of(header, commit).closes(window, commit)
+}
+
 /// One record of a commit.
-enum Walked {
+pub(crate) enum Walked {
     /// It passed all checks.
     Sound(RecordHeader),
     /// It failed one. Where the next record starts is as likely as its length field.
@@ -295,7 +304,8 @@ enum Walked {
     Lost(Problem),
 }
 
-fn read_record(
+/// Reads and checks the record at a place of a commit that ends at `commit_end`.
+pub(crate) fn read_record(
     window: &mut Window<'_>,
     offset: u64,
     commit_end: u64,

@@ -57,6 +57,10 @@ impl Storage for DiskStorage {
         std::fs::remove_file(path)
     }
 
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        std::fs::remove_dir(directory)
+    }
+
     fn now_ns(&self) -> i64 {
         let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).map(|duration| duration.as_nanos());
         since(SystemTime::now()).ok().and_then(|nanoseconds| i64::try_from(nanoseconds).ok()).unwrap_or(0)

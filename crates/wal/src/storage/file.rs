@@ -47,6 +47,13 @@ impl StorageError {
         matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 
+    /// Whether something of another kind stands where a file should: a link, a directory, a pipe.
+    pub(crate) fn is_no_regular_file(&self) -> bool {
+        use rustix::io::Errno;
+        let kinds = [Errno::LOOP, Errno::ISDIR, Errno::NXIO].map(|errno| Some(errno.raw_os_error()));
+        self.kind() == io::ErrorKind::InvalidInput || kinds.contains(&self.source.raw_os_error())
+    }
+
     pub(crate) fn is_not_found(&self) -> bool {
         self.kind() == io::ErrorKind::NotFound
     }
@@ -82,6 +89,11 @@ impl LogFile {
             Ok(file) => Ok(LogFile { path, file }),
             Err(error) => Err(StorageError::new(operation, &path, error)),
         }
+    }
+
+    /// The same file, seen through another implementation of its calls.
+    pub(crate) fn wrapped(self, wrap: impl FnOnce(Arc<dyn StorageFile>) -> Arc<dyn StorageFile>) -> LogFile {
+        LogFile { file: wrap(self.file), path: self.path }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -53,6 +53,8 @@ struct State {
     live_directories: BTreeSet<PathBuf>,
     durable_directories: BTreeSet<PathBuf>,
     ruinous: bool,
+    /// Directories that were renamed, from and to, since the directory that they are in was synced.
+    renamed_directories: Vec<(PathBuf, PathBuf)>,
     operations: u64,
     event: Option<(u64, Event)>,
     dead: bool,
@@ -107,8 +109,9 @@ impl SimulatedDisk {
 
     /// The disk as it may be found when the power comes back; `choices` says which of the possible states it is.
     pub(crate) fn after_power_cut(&self, choices: u64) -> SimulatedDisk {
-        let before = self.state.lock().clone();
+        let mut before = self.state.lock().clone();
         let mut choose = Chooser(choices);
+        before.choose_renamed_directories(&mut choose);
         let mut files = Vec::new();
         for file in &before.files {
             let found = file.after_power_cut(&mut choose, before.ruinous);
@@ -177,9 +180,38 @@ impl State {
         Ok(fails)
     }
 
+    /// Moves what is durable in a directory along with its name.
+    fn make_renamed_durable(&mut self, from: &Path, to: &Path) {
+        move_names(&mut self.durable_names, from, to);
+        if self.durable_directories.remove(from) {
+            self.durable_directories.insert(to.to_owned());
+        }
+    }
+
+    /// The new name of a directory may have become durable or not; with all that is in it, either way.
+    fn choose_renamed_directories(&mut self, choose: &mut Chooser) {
+        for (from, to) in std::mem::take(&mut self.renamed_directories) {
+            if choose.below(2) == 1 {
+                self.make_renamed_durable(&from, &to);
+            } else {
+                move_names(&mut self.live_names, &to, &from);
+                self.live_directories.remove(&to);
+                self.live_directories.insert(from);
+            }
+        }
+    }
+
     fn find(&self, path: &Path) -> io::Result<usize> {
         self.live_names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
+}
+
+fn move_names(names: &mut BTreeMap<PathBuf, usize>, from: &Path, to: &Path) {
+    let renamed = |(name, file): (PathBuf, usize)| match name.strip_prefix(from) {
+        Ok(rest) => (to.join(rest), file),
+        Err(_) => (name, file),
+    };
+    *names = std::mem::take(names).into_iter().map(renamed).collect();
 }
 
 fn error(number: i32) -> io::Error {
@@ -300,6 +332,14 @@ impl Storage for SimulatedDisk {
             return Err(error(INPUT_OUTPUT_ERROR));
         }
         let is_here = |path: &Path| path.parent() == Some(directory);
+        let renamed = std::mem::take(&mut state.renamed_directories);
+        for (from, to) in renamed {
+            if is_here(&to) {
+                state.make_renamed_durable(&from, &to);
+            } else {
+                state.renamed_directories.push((from, to));
+            }
+        }
         let State { live_names, durable_names, live_directories, durable_directories, .. } = &mut *state;
         durable_names.retain(|name, _| !is_here(name));
         durable_names.extend(
@@ -312,6 +352,12 @@ impl Storage for SimulatedDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.operation()?;
+        if state.live_directories.remove(from) {
+            move_names(&mut state.live_names, from, to);
+            state.live_directories.insert(to.to_owned());
+            state.renamed_directories.push((from.to_owned(), to.to_owned()));
+            return Ok(());
+        }
         let file = state.find(from)?;
         state.live_names.remove(from);
         state.live_names.insert(to.to_owned(), file);
@@ -324,6 +370,16 @@ impl Storage for SimulatedDisk {
         state.find(path)?;
         state.live_names.remove(path);
         Ok(())
+    }
+
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.operation()?;
+        if state.live_names.keys().any(|name| name.parent() == Some(directory)) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        let removed = state.live_directories.remove(directory);
+        if removed { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     fn now_ns(&self) -> i64 {
