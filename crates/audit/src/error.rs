@@ -282,6 +282,9 @@ pub enum MaintenanceError {
     /// The log can't be repaired.
     #[error("cannot repair the log")]
     Recover(#[from] wal::RecoverError),
+    /// The log can't be salvaged.
+    #[error("cannot salvage the log")]
+    Salvage(#[from] wal::SalvageError),
     /// The index can't be built.
     #[error("cannot rebuild the index")]
     Index(#[from] IndexError),
@@ -298,7 +301,9 @@ impl MaintenanceError {
             Self::Open(error) => error.class(),
             Self::Verify(error) | Self::Recover(wal::RecoverError::Verify(error)) => class_of_verify(error),
             Self::Recover(wal::RecoverError::Open(error)) => class_of_log_open(error),
-            Self::Recover(_) | Self::Close(_) => ErrorClass::Storage,
+            Self::Salvage(wal::SalvageError::Locked { .. }) => ErrorClass::Held,
+            Self::Salvage(error) if !matches!(error, wal::SalvageError::Storage(_)) => ErrorClass::Refused,
+            Self::Recover(_) | Self::Salvage(_) | Self::Close(_) => ErrorClass::Storage,
             Self::Index(error) => error.class(),
         }
     }

@@ -19,7 +19,7 @@ use runledger_wal::{LedgerId, Reader, Seq};
 
 pub use append::{Receipt, Submitted};
 pub use open::{IndexState, LedgerOptions, OpenReport, Progress, ProgressCallback};
-pub(crate) use open::{log_folder, require_ledger};
+pub(crate) use open::{is_empty, log_folder, require_ledger};
 pub use read::{Page, SourceEntry, StoredEvent};
 pub use stats::LedgerStats;
 pub use tail::Tail;

@@ -64,11 +64,14 @@ pub use ledger::{
     IndexState, Ledger, LedgerOptions, LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt,
     SourceEntry, StoredEvent, Submitted, Tail,
 };
-pub use maintenance::{RebuildReport, rebuild_index, recover, verify};
+pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
 pub use page_token::{PageToken, PageTokenError};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
-pub use runledger_wal::{Damage, Durability, Leaf, LedgerId, RecoverReport, Repair, Seq, VerifyReport};
+pub use runledger_wal::{
+    CopiedRange, Damage, Durability, Leaf, LedgerId, Listed, RecoverReport, Repair, SalvageFinding,
+    SalvageReport, Seq, Trouble, UnplacedRange, VerifyReport,
+};
 pub use source_digest::SourceDigest;
 pub use time::{ParseTimestampError, Timestamp};

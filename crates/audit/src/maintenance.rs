@@ -1,12 +1,12 @@
 //! Looking after a ledger: verify it, repair it, build its index anew.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use runledger_wal::{self as wal, RecoverReport, Seq, VerifyReport};
+use runledger_wal::{self as wal, RecoverReport, SalvageError, SalvageReport, Seq, VerifyReport};
 
 use crate::codec::EventLeaf;
-use crate::ledger::{log_folder, require_ledger};
+use crate::ledger::{is_empty, log_folder, require_ledger};
 use crate::{Ledger, MaintenanceError, OpenError, Progress};
 
 /// Reads the whole log and checks every checksum, every hash and every `Seq`, beside a writer or without one. Changes
@@ -32,6 +32,59 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<RecoverReport, Maintenance
     require_ledger(directory)?;
     let options = wal::RecoverOptions::new().leaf_function(Arc::new(EventLeaf));
     Ok(wal::recover(&log_folder(directory), &options)?)
+}
+
+/// The file beside a salvaged ledger's log that says what was copied and what is missing, as JSON.
+const SALVAGE_REPORT: &str = "salvage.json";
+
+/// Copies every intact record of a damaged ledger into a new one, in `new_directory`, which must be empty or not exist.
+/// Records that are no readable event are copied too. The old ledger is only read; it must have no writer.
+///
+/// What was copied and what is missing is in the report, and in the new ledger's `salvage.json`. The new ledger's index
+/// is built when it is first opened for writing. `progress` counts bytes of the old log.
+///
+/// # Errors
+///
+/// There is no ledger, a newer program wrote it, a writer holds it, `new_directory` holds something or lies inside the
+/// ledger, or it can't be written. No new ledger is left then.
+pub fn salvage(
+    directory: impl AsRef<Path>,
+    new_directory: impl AsRef<Path>,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<SalvageReport, MaintenanceError> {
+    let (directory, new_directory) = (directory.as_ref(), new_directory.as_ref());
+    require_ledger(directory)?;
+    let path = || new_directory.to_owned();
+    if real_path(new_directory).starts_with(real_path(directory)) {
+        return Err(SalvageError::Inside { path: path(), ledger: directory.to_owned() }.into());
+    }
+    let is_taken = new_directory.try_exists().unwrap_or(true);
+    if is_taken && !(new_directory.is_dir() && is_empty(new_directory)?) {
+        return Err(SalvageError::Taken { path: path() }.into());
+    }
+    let options = wal::SalvageOptions::new()
+        .leaf_function(Arc::new(EventLeaf))
+        .report_file(new_directory.join(SALVAGE_REPORT))
+        .progress(move |bytes| progress(Progress { done: bytes.bytes_done, total: bytes.bytes_total }));
+    Ok(wal::salvage(&log_folder(directory), &log_folder(new_directory), &options)?)
+}
+
+/// Where a path leads, links followed as far as it exists.
+fn real_path(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for existing in path.ancestors() {
+        let (Ok(mut real), Ok(rest)) = (existing.canonicalize(), path.strip_prefix(existing)) else {
+            continue;
+        };
+        for component in rest.components() {
+            match component {
+                Component::ParentDir => drop(real.pop()),
+                other => real.push(other),
+            }
+        }
+        return real;
+    }
+    path
 }
 
 /// What building the index anew came to.

@@ -76,7 +76,7 @@ pub(crate) enum Command {
     /// Re-hash everything and name what is damaged
     Verify,
     /// Repair what a crash left behind; damage to acknowledged events is named and left alone
-    Recover,
+    Recover(RecoverArguments),
     /// Say how much the ledger holds
     Stats,
     /// Look after the index, which is derived from the log and may be deleted at any time
@@ -95,6 +95,16 @@ pub(crate) enum Command {
 pub(crate) enum IndexCommand {
     /// Build the index anew from the log
     Rebuild,
+}
+
+/// `recover …`
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArguments {
+    /// Repair nothing, and copy every intact record into a new ledger in this folder, which must be empty or not exist.
+    /// Exit code 0: nothing was wrong; 4: something was, and all records were copied; 3: records are missing, or were
+    /// found where nothing vouches for them
+    #[arg(long, value_name = "NEWDIR")]
+    pub(crate) salvage: Option<PathBuf>,
 }
 
 /// `import FORMAT PATH…`

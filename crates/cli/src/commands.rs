@@ -11,6 +11,7 @@ mod index;
 mod recover;
 mod run;
 mod runs;
+mod salvage;
 mod stats;
 mod tail;
 mod transcript;
@@ -47,7 +48,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Transcript(transcript) => transcript::run(transcript, &mut context),
         Command::Tail(tail) => tail::run(tail, &mut context),
         Command::Verify => verify::run(&mut context),
-        Command::Recover => recover::run(&mut context),
+        Command::Recover(recover) => match &recover.salvage {
+            Some(new_ledger) => salvage::run(new_ledger, &mut context),
+            None => recover::run(&mut context),
+        },
         Command::Stats => stats::run(&mut context),
         Command::Index(IndexCommand::Rebuild) => index::rebuild(&mut context),
         Command::Demo => demo::run(arguments.ledger_option(), &mut context),

@@ -30,6 +30,7 @@
 //! - [`Ledger::events`] and [`Ledger::runs`] answer an [`EventFilter`] and a [`RunFilter`]; [`Ledger::tail`] gives the
 //!   log in its own order and follows it.
 //! - [`verify`] re-hashes everything and names what is damaged; [`recover`] repairs what a crash left behind;
+//!   [`salvage`] copies every intact record of a damaged ledger into a new one;
 //!   [`rebuild_index`] makes the index anew, which is derived from the log and may be deleted at any time.
 //! - [`import`] reads what other agent tools recorded.
 //!

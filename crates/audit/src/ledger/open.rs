@@ -234,7 +234,7 @@ fn refuse_lost_log(directory: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn is_empty(directory: &Path) -> Result<bool, OpenError> {
+pub(crate) fn is_empty(directory: &Path) -> Result<bool, OpenError> {
     let mut entries = std::fs::read_dir(directory)
         .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
     Ok(entries.next().is_none())

@@ -24,6 +24,7 @@ mod index;
 mod kill;
 mod recover;
 mod runs;
+mod salvage;
 mod stats;
 mod tail;
 mod transcript;
