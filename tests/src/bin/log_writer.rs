@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use runledger_tests::machine::lines::{GROUP_RECORDS, Line, Style};
 use runledger_tests::machine::numbered::Name;
 use runledger_tests::machine::rebooted::RebootedDisk;
-use runledger_wal::{AppendError, BatchReceipt, Durability, Options, Receipt, Seq, Ticket, Wal};
+use runledger_wal::{AppendError, Durability, Options, Seq, Ticket, Wal};
 
 /// How many errors a thread hears before it ends: what the log says after the first counts too.
 const ATTEMPTS_THAT_FAIL: u32 = 3;
@@ -84,30 +84,26 @@ impl Author<'_> {
                 Style::Single => self.append(),
                 Style::Batch => self.append_batch(),
                 Style::Window => self.submit_window(),
+                Style::Trail => self.append_trail(),
             };
             attempts -= u32::from(!written);
         }
     }
 
     /// Says what became of the next record, and whether it is in the log.
-    fn answer(&mut self, result: &Result<Seq, AppendError>) -> bool {
+    fn answer(&mut self, fate: Fate) -> bool {
         let Name { thread, number, .. } = self.name;
         self.name.number += 1;
-        let line = match result {
-            Ok(seq) => Line::Acknowledged { thread, number, seq: seq.get() },
-            Err(AppendError::OutcomeUnknown(_)) => Line::Unknown { thread, number },
-            Err(error) => {
-                let why = match error {
-                    AppendError::StorageFull(_) => "full",
-                    AppendError::NotWritten(_) => "not-written",
-                    AppendError::Poisoned(_) => "poisoned",
-                    _ => "otherwise",
-                };
-                Line::Refused { thread, number, why: why.to_owned() }
-            }
-        };
-        say(&line);
-        result.is_ok()
+        say(&match fate {
+            Fate::Durable(seq) => Line::Acknowledged { thread, number, seq: seq.get() },
+            Fate::Unknown => Line::Unknown { thread, number },
+            Fate::Refused(why) => Line::Refused { thread, number, why: why.to_owned() },
+        });
+        matches!(fate, Fate::Durable(_))
+    }
+
+    fn answer_all(&mut self, fates: impl IntoIterator<Item = Fate>) -> bool {
+        fates.into_iter().fold(true, |all, fate| self.answer(fate) & all)
     }
 
     fn group_payloads(&self) -> Vec<Vec<u8>> {
@@ -117,29 +113,58 @@ impl Author<'_> {
 
     fn append(&mut self) -> bool {
         let result = self.wal.append(&self.name.payload(self.seed), Durability::Durable);
-        self.answer(&result.map(|receipt| receipt.seq))
+        self.answer(fate_of(result, |receipt| receipt.seq))
     }
 
     fn append_batch(&mut self) -> bool {
-        let payloads = self.group_payloads();
-        let result = self.wal.append_batch(&payloads, Durability::Durable);
-        let mut all = true;
-        for place in 0..GROUP_RECORDS {
-            let seq = |receipt: &BatchReceipt| receipt.first_seq.get() + place;
-            all &= self.answer(&result.as_ref().map(seq).map(Seq::new).map_err(Clone::clone));
-        }
-        all
+        let result = self.wal.append_batch(&self.group_payloads(), Durability::Durable);
+        let first = fate_of(result, |receipt| receipt.first_seq);
+        self.answer_all((0..GROUP_RECORDS).map(|place| match first {
+            Fate::Durable(seq) => Fate::Durable(Seq::new(seq.get() + place)),
+            other => other,
+        }))
     }
 
     fn submit_window(&mut self) -> bool {
-        let payloads = self.group_payloads();
         let submit = |payload: &Vec<u8>| self.wal.submit(payload, Durability::Durable);
-        let tickets: Vec<Result<Ticket, AppendError>> = payloads.iter().map(submit).collect();
-        let mut all = true;
-        for ticket in tickets {
-            let receipt: Result<Receipt, AppendError> = ticket.and_then(Ticket::wait);
-            all &= self.answer(&receipt.map(|receipt| receipt.seq));
-        }
-        all
+        let tickets: Vec<_> = self.group_payloads().iter().map(submit).collect();
+        self.answer_all(
+            tickets.into_iter().map(|ticket| fate_of(ticket.and_then(Ticket::wait), |receipt| receipt.seq)),
+        )
+    }
+
+    fn append_trail(&mut self) -> bool {
+        let payloads = self.group_payloads();
+        let (last, others) = payloads.split_last().expect("a group has records");
+        let append = |payload: &Vec<u8>, durability| {
+            fate_of(self.wal.append(payload, durability), |receipt| receipt.seq)
+        };
+        let others: Vec<_> = others.iter().map(|payload| append(payload, Durability::Written)).collect();
+        let last = append(last, Durability::Durable);
+        // What was written is durable when something after it is. If nothing is, nobody knows.
+        let others = others.into_iter().map(|written| match (written, last) {
+            (Fate::Durable(_), Fate::Unknown | Fate::Refused(_)) => Fate::Unknown,
+            (fate, _) => fate,
+        });
+        self.answer_all(others.chain([last]))
+    }
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Durable(Seq),
+    Unknown,
+    Refused(&'static str),
+}
+
+fn fate_of<T>(result: Result<T, AppendError>, seq: impl FnOnce(T) -> Seq) -> Fate {
+    match result {
+        Ok(receipt) => Fate::Durable(seq(receipt)),
+        Err(AppendError::OutcomeUnknown(_)) => Fate::Unknown,
+        Err(AppendError::StorageFull(_)) => Fate::Refused("full"),
+        Err(AppendError::NotWritten(_)) => Fate::Refused("not-written"),
+        Err(AppendError::Poisoned(_)) => Fate::Refused("poisoned"),
+        Err(_) => Fate::Refused("otherwise"),
     }
 }

@@ -17,19 +17,22 @@ pub enum Style {
     Batch,
     /// Several records are placed, and then waited for.
     Window,
+    /// Several records are only written, and the last one made durable, and all before it with it.
+    Trail,
 }
 
-/// How many records a batch or a window has.
+/// How many records are sent together, but for single ones.
 pub const GROUP_RECORDS: u64 = 8;
 
 impl Style {
     /// The style of this thread.
     #[must_use]
     pub fn of_thread(thread: u32) -> Style {
-        match thread % 3 {
+        match thread % 4 {
             0 => Style::Single,
             1 => Style::Batch,
-            _ => Style::Window,
+            2 => Style::Window,
+            _ => Style::Trail,
         }
     }
 
