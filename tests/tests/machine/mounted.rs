@@ -106,6 +106,30 @@ impl Mounted {
         self.unmount();
         self.mount();
     }
+
+    /// As [`Mounted::remount`], with a check and repair of the ext4 in the image in between, as systems do at boot when
+    /// its device had failed.
+    pub(crate) fn remount_repaired(&mut self) {
+        self.unmount();
+        if let Source::Image(image) = &self.source {
+            let status = Command::new("e2fsck")
+                .args(["-f", "-y"])
+                .arg(image)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            // The two bits below say that something was corrected.
+            let code = status.unwrap().code().unwrap();
+            assert!(code < 4, "e2fsck ended with {code}");
+        }
+        self.mount();
+    }
+
+    /// Whether new files can be made durable. After an error a file system may refuse that until it is mounted anew.
+    pub(crate) fn is_writable(&self) -> bool {
+        let probe = self.path("probe");
+        File::create(&probe).and_then(|file| file.sync_all()).is_ok() && std::fs::remove_file(probe).is_ok()
+    }
 }
 
 impl Drop for Mounted {
