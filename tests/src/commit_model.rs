@@ -31,7 +31,7 @@ pub const SEED_DEFAULT: u64 = 0x7275_6e6c_6564_6765;
 /// How many schedules each claim is usually run under: all of them together take well under a minute.
 pub const SCHEDULES_DEFAULT: usize = 2000;
 
-/// More preemptions than any bug that this protocol had needed.
+/// How many events in a fixed order a bug may need that PCT is to find.
 const PCT_DEPTH: usize = 3;
 
 const STACK_BYTES: usize = 256 << 10;

@@ -48,6 +48,10 @@ pub(crate) struct Log {
     pub(crate) counters: LiveCounters,
     pub(crate) on_failure: Option<FailureListener>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Held by who does the background's work in its place.
+    tending: Mutex<()>,
+    /// What closing came to. Held by who closes, so that others who close hear of it too.
+    closed_with: Mutex<Option<Result<(), CloseError>>>,
     lock: Mutex<Option<WriterLock>>,
 }
 
@@ -79,6 +83,8 @@ impl Log {
             counters: LiveCounters::default(),
             on_failure: options.on_failure.clone(),
             threads: Mutex::default(),
+            tending: Mutex::default(),
+            closed_with: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         });
         if options.background == Background::Caller {
@@ -94,7 +100,10 @@ impl Log {
 
     /// Does one thing that the background would do. Returns whether there was one.
     pub(crate) fn tend(&self) -> bool {
-        self.do_flush() || self.do_upkeep()
+        // Whoever closes the log waits for this: afterwards it may be somebody else's.
+        let _tending = self.tending.lock();
+        let stopped = self.queue.lock().flush.stop;
+        !stopped && (self.do_flush() || self.do_upkeep())
     }
 
     fn spawn(self: &Arc<Log>, name: &str, run: fn(&Log)) -> Result<(), OpenError> {
@@ -129,13 +138,20 @@ impl Log {
         self.tell(&failures);
     }
 
-    /// Makes everything durable, records the good end, and gives the log up. Later calls do nothing.
+    /// Makes everything durable, records the good end, and gives the log up. Later calls say what the first came to.
     pub(crate) fn close(&self) -> Result<(), CloseError> {
+        let mut closed_with = self.closed_with.lock();
+        closed_with.get_or_insert_with(|| self.close_now()).clone()
+    }
+
+    /// Whether somebody has closed it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed_with.lock().is_some()
+    }
+
+    fn close_now(&self) -> Result<(), CloseError> {
         let last_commit = {
             let mut queue = self.queue.lock();
-            if queue.closed {
-                return Ok(());
-            }
             queue.closed = true;
             // Whoever leads now ends in a moment; whoever was passed the lead, too.
             while queue.leading && !planted(Bug::CloseBesideLeader) {
@@ -147,6 +163,7 @@ impl Log {
         };
         self.lead();
         self.stop_threads();
+        let _tending = self.tending.lock();
         // What no thread did: sealing, as the threads would have before they ended.
         while self.do_upkeep() {}
         let finished = self.finish();
@@ -161,6 +178,7 @@ impl Log {
     /// Gives the log up as the death of its process would: nothing more is written.
     #[cfg(test)]
     pub(crate) fn abandon(&self) {
+        *self.closed_with.lock() = Some(Ok(()));
         {
             let mut queue = self.queue.lock();
             queue.closed = true;

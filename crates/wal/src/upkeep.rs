@@ -91,6 +91,10 @@ impl Log {
     }
 
     fn do_task(&self, task: Task) {
+        // After a failed sync nothing more is written or synced that can wait for the next open.
+        if self.queue.lock().poison.is_some() {
+            return;
+        }
         match task {
             Task::Seal(Sealable { first_seq, end }) => {
                 let sealed = seal(&*self.storage, &self.directory, self.ledger_id, first_seq, end);

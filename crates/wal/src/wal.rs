@@ -46,7 +46,9 @@ struct ClosesOnDrop(Arc<Log>);
 
 impl Drop for ClosesOnDrop {
     fn drop(&mut self) {
-        if let Err(error) = self.0.close() {
+        if !self.0.is_closed()
+            && let Err(error) = self.0.close()
+        {
             self.0.tell(&[Failure::Close(error)]);
         }
     }
@@ -308,7 +310,8 @@ impl Wal {
         self.log.counters.snapshot()
     }
 
-    /// Makes everything durable, records that the log ends exactly here, and gives it up. Other clones then refuse.
+    /// Makes everything durable, records that the log ends exactly here, and gives it up. Other clones then refuse; who
+    /// closes another of them hears what the first close came to.
     ///
     /// # Errors
     ///

@@ -20,9 +20,11 @@ pub const CLAIMS: &[Claim] = &[
     endings::APPENDS_BESIDE_A_CLOSE,
     endings::CLOSES_BESIDE_EACH_OTHER,
     endings::THE_LAST_HANDLE_CLOSES,
+    endings::TENDING_ENDS_WITH_THE_LOG,
     failures::A_FAILED_SYNC_IS_FINAL,
     failures::A_FAILED_SYNC_OF_THE_WATERMARK_IS_FINAL,
     failures::NUMBERS_OF_A_REFUSED_COMMIT_GO_TO_OTHERS,
+    failures::WHAT_IS_GIVEN_UP_IS_TOLD,
     readers::NOTHING_IS_SHOWN_BEFORE_IT_IS_DURABLE,
     readers::FOLLOWERS_HEAR_OF_THE_END,
 ];

@@ -1,7 +1,8 @@
 //! A storage in memory that knows what is durable, fails on request, and lets other threads in between.
 //!
-//! It is the least that the model needs: a power cut keeps exactly what was synced, names too. Torn and reordered
-//! writes are for the simulated disk; here it is the interleavings that are tried.
+//! It keeps the least that it may: a power cut leaves exactly what was synced, names too, and a sync covers nothing that
+//! was written while it ran. What else a disk may keep, in sectors torn and in any order, the laboratory's simulated disk
+//! tries; there calls are one step each, and here it is what happens between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -36,6 +37,10 @@ struct Disk {
     interleaved: bool,
     sync_fault: Option<SyncFault>,
     write_fault: Option<WriteFault>,
+    /// Whether the writer gave up its lock.
+    given_up: bool,
+    /// How often something was changed or synced without it.
+    calls_after_giving_up: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -93,6 +98,11 @@ impl MemoryStorage {
         self.disk().write_fault = Some(WriteFault { after, times });
     }
 
+    /// How often something was changed or synced after the writer's lock was given up.
+    pub(super) fn calls_after_giving_up(&self) -> u64 {
+        self.disk().calls_after_giving_up
+    }
+
     /// What a power cut leaves, as the system finds it when it runs again.
     pub(super) fn after_power_cut(&self) -> MemoryStorage {
         let mut disk = self.after_kill_of_process();
@@ -109,7 +119,7 @@ impl MemoryStorage {
 
     fn after_kill_of_process(&self) -> Disk {
         let mut disk = self.disk().clone();
-        (disk.interleaved, disk.sync_fault, disk.write_fault) = (false, None, None);
+        (disk.interleaved, disk.given_up, disk.sync_fault, disk.write_fault) = (false, false, None, None);
         disk.files.iter_mut().for_each(|file| file.locked = false);
         disk
     }
@@ -131,11 +141,13 @@ impl MemoryStorage {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets another thread go on, if the scheduler wants that.
+    /// Before something is changed or synced: lets another thread go on, if the scheduler wants that.
     fn turn(&self) {
         if self.disk().interleaved {
             self.turn.load(Ordering::SeqCst);
         }
+        let mut disk = self.disk();
+        disk.calls_after_giving_up += u64::from(disk.given_up);
     }
 }
 
@@ -208,6 +220,7 @@ impl Storage for MemoryStorage {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.turn();
         let mut disk = self.disk();
         let file = disk.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         disk.names.insert(to.to_owned(), file);
@@ -215,6 +228,7 @@ impl Storage for MemoryStorage {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.turn();
         self.disk().names.remove(path).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
@@ -278,6 +292,7 @@ impl StorageFile for MemoryFile {
     }
 
     fn set_length(&self, bytes: u64) -> io::Result<()> {
+        self.storage.turn();
         let mut disk = self.storage.disk();
         let file = disk.file_mut(self.file);
         file.live.resize(in_memory(bytes), 0);
@@ -330,7 +345,9 @@ impl StorageFile for MemoryFile {
 impl Drop for MemoryFile {
     fn drop(&mut self) {
         if *self.holds_lock.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.storage.disk().file_mut(self.file).locked = false;
+            let mut disk = self.storage.disk();
+            disk.file_mut(self.file).locked = false;
+            disk.given_up = true;
         }
     }
 }

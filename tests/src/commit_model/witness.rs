@@ -36,6 +36,7 @@ pub(super) enum Refusal {
     OutcomeUnknown,
     Poisoned,
     Full,
+    NoRoom,
     Closed,
 }
 
@@ -174,6 +175,7 @@ impl Refusal {
             Refusal::OutcomeUnknown => "an unknown outcome",
             Refusal::Poisoned => "a poisoned log",
             Refusal::Full => "a full disk",
+            Refusal::NoRoom => "a full queue",
             Refusal::Closed => "a closed log",
         }
     }
@@ -183,6 +185,7 @@ impl Refusal {
             AppendError::OutcomeUnknown(_) => Refusal::OutcomeUnknown,
             AppendError::Poisoned(_) => Refusal::Poisoned,
             AppendError::StorageFull(_) => Refusal::Full,
+            AppendError::QueueFull { .. } => Refusal::NoRoom,
             AppendError::Closed => Refusal::Closed,
             other => panic!("nothing in the model leads to this: {other}"),
         }

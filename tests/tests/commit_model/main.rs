@@ -55,9 +55,11 @@ tests_of! {
     an_append_beside_a_close_is_durable_or_refused,
     two_who_close_at_once_leave_a_closed_log,
     the_last_handle_that_is_dropped_leaves_everything_durable,
+    a_log_that_is_closed_while_somebody_tends_it_is_left_alone_afterwards,
     after_a_failed_sync_nothing_is_acknowledged_written_or_synced,
     after_a_failed_sync_of_the_watermark_nothing_is_acknowledged,
     the_numbers_of_a_refused_commit_go_to_others,
+    every_record_is_in_the_log_or_its_loss_was_told,
     nothing_is_shown_before_it_is_durable,
     who_follows_hears_of_the_end,
 }

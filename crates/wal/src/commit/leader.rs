@@ -231,10 +231,9 @@ impl Log {
         self.counters.count_failures(&failures);
         queue.recycle(batch);
         // Whoever is told that a record is durable finds it so wherever it looks.
-        if settled.is_ok() || queue.poison.is_none() {
+        if queue.poison.is_none() {
             self.durable.advance(standing.durable_end);
-        }
-        if queue.poison.is_some() {
+        } else {
             self.durable.finish();
         }
         let next = queue.pass_lead();

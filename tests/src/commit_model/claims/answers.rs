@@ -4,7 +4,7 @@ use runledger_wal::{Background, COMMIT_QUEUE_BYTES_MIN, Durability, DurableWait,
 
 use crate::commit_model::Claim;
 use crate::commit_model::stage::{Stage, join};
-use crate::commit_model::witness::{Witness, payload};
+use crate::commit_model::witness::{Refusal, Witness, payload};
 
 /// So long that a segment is full after three, and a queue of the least size after two.
 const LONG_BYTES: usize = 1500;
@@ -104,7 +104,7 @@ fn batches_are_whole() {
 pub(super) const A_FULL_QUEUE_LETS_CALLERS_PROCEED: Claim = Claim {
     name: "callers_who_wait_for_room_proceed",
     program: a_full_queue_lets_callers_proceed,
-    meets: &["a shared commit"],
+    meets: &["a full queue", "a shared commit"],
 };
 
 fn a_full_queue_lets_callers_proceed() {
@@ -117,11 +117,16 @@ fn a_full_queue_lets_callers_proceed() {
             &[Durability::Buffered, Durability::Written, Durability::Buffered],
             LONG_BYTES,
         )),
-        stage.caller(appends(3, &[Durability::Durable], LONG_BYTES)),
+        stage.caller(|wal, witness| {
+            let (bytes, called_at) = (payload(3, 0, LONG_BYTES), witness.event());
+            witness.hear(&wal, &bytes, called_at, wal.try_append(&bytes, Durability::Durable));
+        }),
     ];
     join(threads);
+    let refused = stage.witness.refusals();
+    assert!(refused.iter().all(|refusal| *refusal == Refusal::NoRoom), "{refused:?}");
     Witness::meet_counters(&stage.wal);
-    stage.witness.numbers_are_dense(9);
+    stage.witness.numbers_are_dense(9 - refused.len() as u64);
     stage.witness.holds_in_the_end();
 }
 

@@ -5,7 +5,10 @@ use runledger_wal::{Durability, Wal};
 use super::answers::{appends, submits};
 use crate::commit_model::Claim;
 use crate::commit_model::stage::{Stage, choose, join, reopen};
-use crate::commit_model::witness::{Refusal, payload};
+use crate::commit_model::witness::{Refusal, Witness, payload};
+
+/// So long that a segment is full after three.
+const LONG_BYTES: usize = 1500;
 
 pub(super) const APPENDS_BESIDE_A_CLOSE: Claim = Claim {
     name: "an_append_beside_a_close_is_durable_or_refused",
@@ -38,7 +41,11 @@ pub(super) const CLOSES_BESIDE_EACH_OTHER: Claim = Claim {
 fn closes_beside_each_other() {
     let stage = Stage::with_background();
     stage.witness.append(&stage.wal, &payload(9, 0, 0), Durability::Buffered);
-    let close = |wal: Wal, _| wal.close().expect("nothing fails");
+    // Whoever of them comes second may rely on it, too.
+    let close = |wal: Wal, witness: Witness| {
+        wal.close().expect("nothing fails");
+        witness.everything_is_there();
+    };
     join([stage.caller(close), stage.caller(close), stage.caller(appends(0, &[Durability::Durable], 0))]);
     closed_in_good_order(&stage);
 }
@@ -63,8 +70,29 @@ fn the_last_handle_closes() {
     assert!(reopen(&storage.after_power_cut()).1.clean, "the log was closed");
 }
 
+pub(super) const TENDING_ENDS_WITH_THE_LOG: Claim = Claim {
+    name: "a_log_that_is_closed_while_somebody_tends_it_is_left_alone_afterwards",
+    program: tending_ends_with_the_log,
+    meets: &["an acknowledged record", "a closed log"],
+};
+
+fn tending_ends_with_the_log() {
+    let stage = Stage::new();
+    let threads = [
+        stage.caller(appends(0, &[Durability::Durable; 5], LONG_BYTES)),
+        stage.tender(6),
+        stage.caller(|wal, _| {
+            (0..choose(6)).for_each(|_| shuttle::thread::yield_now());
+            wal.close().expect("nothing fails");
+        }),
+    ];
+    join(threads);
+    closed_in_good_order(&stage);
+}
+
 /// All numbers that were given out lead to their records, and the log says that it ends there.
 fn closed_in_good_order(stage: &Stage) {
+    assert_eq!(stage.storage.calls_after_giving_up(), 0, "another writer may be there already");
     stage.witness.everything_is_there();
     let (_, report) = reopen(&stage.storage.after_power_cut());
     assert!(report.clean && report.recovered_records == 0, "the log was closed: {report:?}");

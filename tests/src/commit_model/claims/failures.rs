@@ -1,9 +1,12 @@
 //! A failure is told to those whom it befell, and what comes after it is what the kind of failure allows.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use runledger_wal::{Durability, DurableWait, Seq};
 
 use super::answers::{appends, submits};
-use crate::commit_model::stage::{Stage, choose, join};
+use crate::commit_model::stage::{Stage, choose, join, reopen};
 use crate::commit_model::witness::{Refusal, payload};
 use crate::commit_model::{Claim, meet};
 
@@ -19,7 +22,7 @@ fn a_failed_sync_is_final() {
     let stage = Stage::new();
     stage.storage.fail_sync(".wal", 1 + choose(4));
     let threads = [
-        stage.caller(appends(0, &[Durability::Durable; 2], 0)),
+        stage.caller(appends(0, &[Durability::Durable; 3], LONG_BYTES)),
         stage.caller(appends(1, &[Durability::Written, Durability::Durable], LONG_BYTES)),
         stage.caller(submits(2, &[Durability::Durable; 2])),
     ];
@@ -86,4 +89,35 @@ fn numbers_of_a_refused_commit_go_to_others() {
     assert!(refused.iter().all(|refusal| *refusal == Refusal::Full), "{refused:?}");
     stage.witness.numbers_are_dense(7 - refused.len() as u64);
     stage.witness.holds_in_the_end();
+}
+
+pub(super) const WHAT_IS_GIVEN_UP_IS_TOLD: Claim = Claim {
+    name: "every_record_is_in_the_log_or_its_loss_was_told",
+    program: what_is_given_up_is_told,
+    meets: &["a full disk", "a loss that nobody waited for"],
+};
+
+fn what_is_given_up_is_told() {
+    let given_up = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&given_up);
+    let stage = Stage::with(|options| {
+        options.on_failure(move |failure| {
+            count.fetch_add(failure.records(), Ordering::Relaxed);
+        })
+    });
+    stage.storage.fail_writes(choose(4), 1 + choose(2));
+    let threads = [
+        stage.caller(appends(0, &[Durability::Buffered, Durability::Durable, Durability::Buffered], 0)),
+        stage.caller(appends(1, &[Durability::Written, Durability::Buffered], 0)),
+        stage.tender(3),
+    ];
+    join(threads);
+    // The last commit may find the disk full, too.
+    let _ = stage.wal.clone().close();
+    let (wal, _) = reopen(&stage.storage.after_power_cut());
+    let (kept, given_up) = (wal.placed_end().get(), given_up.load(Ordering::Relaxed));
+    assert_eq!(kept + given_up, 5, "{kept} are there");
+    if given_up > stage.witness.refusals().len() as u64 {
+        meet("a loss that nobody waited for");
+    }
 }
