@@ -2,7 +2,8 @@
 //!
 //! A sealed segment is never truncated and never changed in place (a rewritten one replaces it by rename, and an old
 //! mapping goes on seeing the old file), so its pages stay what they are. Whoever truncates a ledger's files behind
-//! its back can still end a reading process with SIGBUS; that is why whatever examines damage never maps.
+//! its back can still end a reading process with SIGBUS, and so can a device that doesn't give a page back; that is why
+//! whatever examines damage never maps.
 
 #![expect(unsafe_code, reason = "mapping a file can't be expressed safely; this module is all that does it")]
 
