@@ -50,7 +50,7 @@ impl FailingDisk {
         let (image, trigger) = (path("image"), path("fail"));
         make_file_system(Kind::Ext4, &image, bytes);
         let server = Server::start(&image, path("served"), failing, &trigger);
-        let disk = Mounted::of_image(&server.served);
+        let disk = Mounted::of_failing_image(&server.served);
         FailingDisk { disk, _server: server, trigger, _folder: folder }
     }
 

@@ -6,11 +6,16 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use runledger_tests::machine::lines::Line;
 use runledger_tests::machine::numbered::Name;
 use runledger_tests::machine::random::Random;
-use runledger_wal::{AppendError, Durability, Options, Seq, VerifyOptions, Wal, verify};
+use runledger_wal::{
+    AppendError, Durability, Options, Reader, ReaderOptions, Seq, VerifyOptions, Wal, verify,
+};
 
 use crate::mounted::{Kind, Mounted};
+use crate::oracle::Oracle;
+use crate::programs::{Writer, WriterOptions};
 
 /// How often the disk is filled.
 const ROUNDS: u32 = 6;
@@ -36,10 +41,46 @@ fn a_full_ext4_refuses_cleanly_and_appends_resume_when_space_returns() {
     fill_again_and_again(&Mounted::new(Kind::Ext4, 24 << 20));
 }
 
+#[test]
+#[ignore = "needs root"]
+fn a_writer_killed_on_a_full_tmpfs_leaves_a_log_that_opens_there_and_grows_when_space_returns() {
+    kill_on_full_disk(&Mounted::in_memory(2 * BALLASTS * BALLAST_BYTES));
+}
+
+#[test]
+#[ignore = "needs root, ext4"]
+fn a_writer_killed_on_a_full_ext4_leaves_a_log_that_opens_there_and_grows_when_space_returns() {
+    kill_on_full_disk(&Mounted::new(Kind::Ext4, 24 << 20));
+}
+
+fn kill_on_full_disk(disk: &Mounted) {
+    let mut oracle = Oracle::new(Random::seed_from("RUNLEDGER_FULL_SEED"));
+    let mut ballasts: Vec<_> = (0..BALLASTS).map(|number| Ballast::put(disk, number)).collect();
+    let options = WriterOptions { threads: u64::from(THREADS), segment_bytes: SEGMENT_BYTES, boot_id: None };
+    for round in 0..ROUNDS {
+        let acknowledged_before = oracle.acknowledged_end();
+        // Once with space, until it is full, and once on the full disk.
+        for full in [false, true] {
+            let mut writer = Writer::start(&mut oracle, &disk.log(), options);
+            let opened = writer.opened(&mut oracle);
+            assert_eq!(opened.torn_bytes, 0, "nothing is left of what was refused: {opened:?}");
+            oracle.check(&Reader::open(&disk.log(), ReaderOptions::new()).unwrap(), opened.next_seq);
+            writer.go();
+            let is_refusal = |line: &Line| matches!(line, Line::Refused { why, .. } if why == "full");
+            while !is_refusal(&writer.line(&mut oracle).expect("the writer lives on")) {}
+            let said = writer.kill(&mut oracle);
+            assert!(!said.iter().any(|line| matches!(line, Line::Refused { why, .. } if why != "full")));
+            let grew = oracle.acknowledged_end() > acknowledged_before;
+            assert!(grew, "round {round}, full {full}: appends resume when space returns");
+        }
+        drop(ballasts.pop());
+    }
+    let report = verify(&disk.log(), &VerifyOptions::new()).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+}
+
 fn fill_again_and_again(disk: &Mounted) {
-    // Here the writer is this process.
-    #[cfg(feature = "planted-bugs")]
-    runledger_tests::machine::planted::plant_by_environment();
+    crate::plant_by_environment();
     let mut random = Random::new(Random::seed_from("RUNLEDGER_FULL_SEED"));
     let ballasts = (0..BALLASTS).map(|number| Ballast::put(disk, number));
     let mut ballasts: Vec<_> = ballasts.collect();

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use runledger_tests::machine::lines::Line;
+use runledger_tests::machine::lines::{Line, Style};
 use runledger_tests::machine::numbered::Name;
 use runledger_tests::machine::random::Random;
 use runledger_wal::{
@@ -18,7 +18,7 @@ use crate::oracle::Oracle;
 use crate::programs::{Writer, WriterOptions};
 
 /// How often the device begins to fail.
-const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 12;
 /// How many acknowledgements are heard at most before.
 const ACKNOWLEDGED_BEFORE_ERROR_MAX: u64 = 500;
 const THREADS: u64 = 4;
@@ -26,13 +26,13 @@ const SEGMENT_BYTES: u64 = 256 << 10;
 const DEVICE_BYTES: u64 = 64 << 20;
 
 #[test]
-#[ignore = "needs root, ext4, fuse, nbdkit, nbdfuse"]
+#[ignore = "needs root, ext4, e2fsck, fuse, nbdkit, nbdfuse"]
 fn a_device_that_fails_every_write_poisons_the_log_and_loses_nothing_acknowledged() {
     fail_again_and_again(Failing::Writes);
 }
 
 #[test]
-#[ignore = "needs root, ext4, fuse, nbdkit, nbdfuse"]
+#[ignore = "needs root, ext4, e2fsck, fuse, nbdkit, nbdfuse"]
 fn a_device_that_fails_some_writes_poisons_the_log_at_the_first_and_loses_nothing_acknowledged() {
     fail_again_and_again(Failing::SomeWrites);
 }
@@ -41,7 +41,7 @@ fn fail_again_and_again(failing: Failing) {
     let mut random = Random::new(Random::seed_from("RUNLEDGER_EIO_SEED"));
     let mut oracle = Oracle::new(random.next_u64());
     let mut failing_disk = FailingDisk::new(failing, DEVICE_BYTES);
-    let mut unknown = 0;
+    let (mut unknown, mut opened_over_cache) = (0, 0);
     for _ in 0..ROUNDS {
         let mut writer = start(&mut oracle, &failing_disk.disk.log());
         let opened = writer.opened(&mut oracle);
@@ -56,8 +56,16 @@ fn fail_again_and_again(failing: Failing) {
         said.extend(writer.close(&mut oracle));
         unknown += assert_given_up(&said);
         failing_disk.repair();
-        failing_disk.disk.remount();
+        // Without it, the page cache still has what the device doesn't: the next opening must not take that for the log.
+        if random.below(2) == 0 && failing_disk.disk.is_writable() {
+            opened_over_cache += 1;
+        } else {
+            failing_disk.disk.remount_repaired();
+        }
     }
+    assert!(unknown > 0, "now and then somebody's commit is the one that fails");
+    // Whatever the last opening has shown is still there when nothing is cached.
+    failing_disk.disk.remount_repaired();
     let mut writer = start(&mut oracle, &failing_disk.disk.log());
     let opened = writer.opened(&mut oracle);
     check(&mut oracle, &failing_disk.disk.log(), opened.next_seq);
@@ -68,7 +76,10 @@ fn fail_again_and_again(failing: Failing) {
     failing_disk.disk.remount();
     let end = oracle.acknowledged_end();
     check(&mut oracle, &failing_disk.disk.log(), end);
-    println!("{failing:?}: {} records, {unknown} of unknown outcome", oracle.acknowledged_end());
+    println!(
+        "{failing:?}: {end} records, {unknown} of unknown outcome, {opened_over_cache} of {ROUNDS} times opened again \
+         with what was cached"
+    );
 }
 
 fn start(oracle: &mut Oracle, log: &Path) -> Writer {
@@ -86,38 +97,45 @@ fn is_failure(line: &Line) -> bool {
     !matches!(line, Line::Acknowledged { .. })
 }
 
-/// Sees that the log was given up at the first error. Returns how many records have an unknown outcome.
+/// Sees that the log was given up at the first error that leaves a doubt. Returns how many records have an unknown
+/// outcome.
 fn assert_given_up(said: &[Line]) -> u64 {
-    let (mut failed, mut unknown) = (HashSet::new(), 0);
+    let (mut given_up, mut unknown) = (HashSet::new(), 0);
     for line in said {
         match line {
             Line::Acknowledged { thread, number, .. } => {
                 assert!(
-                    !failed.contains(thread),
+                    !given_up.contains(thread),
                     "{number} of thread {thread} was acknowledged after an error"
                 );
             }
             Line::Unknown { thread, .. } => {
                 unknown += 1;
-                failed.insert(*thread);
+                // A thread that lets records trail also says so of those that it only wrote.
+                if Style::of_thread(*thread) != Style::Trail {
+                    given_up.insert(*thread);
+                }
             }
+            Line::Refused { thread, why, .. } if why == "poisoned" => {
+                given_up.insert(*thread);
+            }
+            // The file of the next segment couldn't be made. That says nothing about the log, which may go on.
             Line::Refused { thread, why, .. } => {
-                assert_eq!(why, "poisoned");
-                failed.insert(*thread);
+                assert!(why == "not-written" && !given_up.contains(thread), "{line}");
             }
-            Line::Closed { result } => assert_ne!(result, "well"),
+            Line::Closed { result } => assert!(result != "well" || given_up.is_empty(), "{line}"),
             Line::Opened { .. } | Line::NotOpened { .. } => panic!("{line}"),
         }
     }
-    assert!(unknown > 0, "somebody's commit was the one that failed");
     assert!(matches!(said.last(), Some(Line::Closed { .. })), "the writer lives on, and gives the log up");
     unknown
 }
 
 #[test]
-#[ignore = "needs root, ext4, fuse, nbdkit, nbdfuse"]
+#[ignore = "needs root, ext4, e2fsck, fuse, nbdkit, nbdfuse"]
 fn a_device_that_fails_every_read_is_not_taken_for_damage_nor_for_the_end() {
     const RECORDS: u64 = 3000;
+    crate::plant_by_environment();
     let mut failing_disk = FailingDisk::new(Failing::Reads, DEVICE_BYTES);
     let log = failing_disk.disk.log();
     let (wal, _) = Wal::open(&log, Options::new().create(true).segment_bytes(SEGMENT_BYTES)).unwrap();
@@ -151,10 +169,11 @@ fn a_device_that_fails_every_read_is_not_taken_for_damage_nor_for_the_end() {
 }
 
 #[test]
-#[ignore = "needs root, ext4, fuse, nbdkit, nbdfuse"]
+#[ignore = "needs root, ext4, e2fsck, fuse, nbdkit, nbdfuse"]
 fn a_read_that_fails_in_the_middle_of_a_segment_is_an_error_there_and_nothing_else() {
     const RECORDS: u64 = 90;
     const PAYLOAD_BYTES: usize = 10_000;
+    crate::plant_by_environment();
     let mut failing_disk = FailingDisk::new(Failing::Reads, DEVICE_BYTES);
     let log = failing_disk.disk.log();
     // All in the first segment, which isn't sealed, so that it is read and not mapped.

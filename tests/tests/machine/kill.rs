@@ -12,7 +12,7 @@ use crate::oracle::Oracle;
 use crate::programs::{Follower, Opened, Writer, WriterOptions, pass};
 
 /// How often the writer is killed.
-const KILLS: u64 = 150;
+const KILLS: u64 = 100;
 /// How many acknowledgements are heard at most before a kill.
 const ACKNOWLEDGED_BEFORE_KILL_MAX: u64 = 400;
 /// How long after that, or after its start, the writer lives on at most.

@@ -23,3 +23,10 @@ mod failing_device;
 mod io_errors;
 
 mod full_disk;
+
+/// Plants the bug that the environment names, if this was built for that, in this process: for tests in which it is the
+/// one that writes or reads.
+fn plant_by_environment() {
+    #[cfg(feature = "planted-bugs")]
+    runledger_tests::machine::planted::plant_by_environment();
+}

@@ -7,6 +7,10 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+/// The size of a page, which is that of the file systems' blocks too.
+const BLOCK_BYTES: &str = "4096";
+const REQUEST_KIB_MAX: &str = "4";
+
 /// A kind of file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -28,6 +32,8 @@ impl Kind {
 enum Source {
     /// A file that holds a file system.
     Image(PathBuf),
+    /// The same, on a device that may fail: whose errors have to come through to the file system.
+    FailingImage(PathBuf),
     /// Memory, of this many bytes.
     Memory(u64),
 }
@@ -50,9 +56,9 @@ impl Mounted {
         Mounted::of(folder, Source::Image(image))
     }
 
-    /// The file system in a file that somebody else provides.
-    pub(crate) fn of_image(image: &Path) -> Mounted {
-        Mounted::of(tempfile::tempdir().unwrap(), Source::Image(image.to_owned()))
+    /// The file system in a file that somebody else provides, and whose reads and writes may fail.
+    pub(crate) fn of_failing_image(image: &Path) -> Mounted {
+        Mounted::of(tempfile::tempdir().unwrap(), Source::FailingImage(image.to_owned()))
     }
 
     /// A new file system in memory, which can hold this much.
@@ -81,13 +87,29 @@ impl Mounted {
     pub(crate) fn mount(&mut self) {
         let mut command = Command::new("mount");
         match &self.source {
-            Source::Image(image) => command.args(["-o", "loop"]).arg(image),
+            Source::Image(image) | Source::FailingImage(image) => command.args(["-o", "loop"]).arg(image),
             Source::Memory(bytes) => {
                 command.args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "runledger-test"])
             }
         };
         succeed(command.arg(&self.mount_point));
         self.attached = true;
+        if matches!(self.source, Source::FailingImage(_)) {
+            self.limit_requests();
+        }
+    }
+
+    /// Has the loop device pass on no more than a page at a time. Of a larger request a part may succeed and the next
+    /// fail, and the loop device takes such a short write for a complete one: a device that lies, which is not what
+    /// these tests are about.
+    fn limit_requests(&self) {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let mut mounts = mounts.lines().filter_map(|line| line.split_once(' '));
+        let is_own = |rest: &str| rest.split(' ').next().map(Path::new) == Some(&self.mount_point);
+        let (device, _) = mounts.find(|(_, rest)| is_own(rest)).unwrap();
+        let device = Path::new(device).file_name().unwrap();
+        let limit = Path::new("/sys/block").join(device).join("queue/max_sectors_kb");
+        std::fs::write(limit, REQUEST_KIB_MAX).unwrap();
     }
 
     /// Unmounts, which also gives up the loop device and all that was cached.
@@ -106,6 +128,30 @@ impl Mounted {
         self.unmount();
         self.mount();
     }
+
+    /// As [`Mounted::remount`], with a check and repair of the ext4 in the image in between, as systems do at boot when
+    /// its device had failed.
+    pub(crate) fn remount_repaired(&mut self) {
+        self.unmount();
+        if let Source::FailingImage(image) = &self.source {
+            let status = Command::new("e2fsck")
+                .args(["-f", "-y"])
+                .arg(image)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            // The two bits below say that something was corrected.
+            let code = status.unwrap().code().unwrap();
+            assert!(code < 4, "e2fsck ended with {code}");
+        }
+        self.mount();
+    }
+
+    /// Whether new files can be made durable. After an error a file system may refuse that until it is mounted anew.
+    pub(crate) fn is_writable(&self) -> bool {
+        let probe = self.path("probe");
+        File::create(&probe).and_then(|file| file.sync_all()).is_ok() && std::fs::remove_file(probe).is_ok()
+    }
 }
 
 impl Drop for Mounted {
@@ -120,7 +166,12 @@ impl Drop for Mounted {
 /// Makes a file system in a new file of this size, without holes being filled.
 pub(crate) fn make_file_system(kind: Kind, image: &Path, bytes: u64) {
     File::create(image).unwrap().set_len(bytes).unwrap();
-    succeed(Command::new(format!("mkfs.{}", kind.name())).arg("-q").arg(image));
+    let mut command = Command::new(format!("mkfs.{}", kind.name()));
+    let block_size = match kind {
+        Kind::Ext4 => BLOCK_BYTES.to_owned(),
+        Kind::Xfs => format!("size={BLOCK_BYTES}"),
+    };
+    succeed(command.args(["-q", "-b", &block_size]).arg(image));
 }
 
 fn succeed(command: &mut Command) {

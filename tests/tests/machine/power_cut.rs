@@ -15,7 +15,7 @@ use crate::oracle::Oracle;
 use crate::programs::{Writer, WriterOptions, pass};
 
 /// How often the power fails.
-const CUTS: u64 = 40;
+const CUTS: u64 = 30;
 /// How many acknowledgements are heard at most before a cut.
 const ACKNOWLEDGED_BEFORE_CUT_MAX: u64 = 600;
 /// How long the writer goes on after that at most.
