@@ -303,6 +303,7 @@ impl MaintenanceError {
             Self::Recover(wal::RecoverError::Open(error)) => class_of_log_open(error),
             Self::Salvage(wal::SalvageError::Locked { .. }) => ErrorClass::Held,
             Self::Salvage(error) if !matches!(error, wal::SalvageError::Storage(_)) => ErrorClass::Refused,
+            Self::Recover(wal::RecoverError::NotUnderstood(_)) => ErrorClass::Damage,
             Self::Recover(_) | Self::Salvage(_) | Self::Close(_) => ErrorClass::Storage,
             Self::Index(error) => error.class(),
         }

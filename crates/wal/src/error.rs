@@ -202,6 +202,9 @@ pub enum RecoverError {
     /// The log couldn't be opened or locked.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// There is a file that isn't this log's, or not at its place. What it means isn't known, so nothing was changed.
+    #[error("there is a file that doesn't belong here, so nothing was changed: {0}")]
+    NotUnderstood(#[source] Damage),
     /// The log couldn't be examined.
     #[error(transparent)]
     Verify(#[from] VerifyError),

@@ -38,6 +38,15 @@ pub(crate) struct LockText {
 }
 
 impl WriterLock {
+    /// Whether there is a file to lock. Every log that was ever written to has one, unless somebody removed it.
+    pub(crate) fn has_file(storage: &dyn Storage, directory: &Path) -> Result<bool, StorageError> {
+        match LogFile::open(storage, directory.join(LOCK_NAME), OpenMode::Read) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes the lock, making its file if need be.
     pub(crate) fn take(storage: &dyn Storage, directory: &Path) -> Result<WriterLock, OpenError> {
         let file = LogFile::open(storage, directory.join(LOCK_NAME), OpenMode::Create)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::damage::{Damage, Problem};
 use crate::directory::Inventory;
 use crate::error::OpenError;
-use crate::lock::WriterLock;
+use crate::lock::{LockText, WriterLock};
 use crate::log::Log;
 use crate::options::Options;
 use crate::planted::{Bug, planted};
@@ -125,8 +125,12 @@ fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenR
     let storage = &*options.storage;
     // Without the lock, so that a newer version's files aren't touched at all, not even the lock's.
     read_watermark(storage, directory)?;
+    if !WriterLock::has_file(storage, directory)? {
+        // Nor is one made for a log that is then refused.
+        Opening::look(directory, options, &LockText::default())?;
+    }
     let lock = WriterLock::take(storage, directory)?;
-    let opened = Opening::look(directory, options, &lock)?;
+    let opened = Opening::look(directory, options, &lock.before)?;
     let Opened { start, unsealed, report } = opened.settle(options)?;
     lock.announce(storage)?;
     let log = Log::start(options, directory.to_owned(), lock, start)?;
@@ -209,8 +213,8 @@ pub(crate) struct Opening<'a> {
     directory: &'a Path,
     storage: &'a dyn Storage,
     inventory: Inventory,
-    mark: Watermark,
-    slot_broken: bool,
+    pub(crate) mark: Watermark,
+    pub(crate) slot_broken: bool,
     /// Whether what was read surely comes from the medium.
     rebooted: bool,
     pub(crate) examined: Examined,
@@ -222,19 +226,19 @@ impl<'a> Opening<'a> {
     pub(crate) fn look(
         directory: &'a Path,
         options: &'a Options,
-        lock: &WriterLock,
+        last_writer: &LockText,
     ) -> Result<Self, OpenError> {
         let storage = &*options.storage;
         let inventory = Inventory::take(storage, directory)?.unwrap_or_default();
         let (mark, slot_broken) = read_watermark(storage, directory)?;
-        let last_boot_id = lock.before.boot_id.as_ref();
+        let last_boot_id = last_writer.boot_id.as_ref();
         let worth = judge_mark(storage, &mark, slot_broken, last_boot_id);
         let rebooted = was_rebooted(storage, last_boot_id) == Some(true);
         check_start(&inventory, &mark)?;
         let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
         let examined =
             Examiner { storage, directory, ledger_id, segments, mode: OpenMode::Write }.examine(&mark)?;
-        if let Some(part) = examined.parts.last() {
+        for part in &examined.parts {
             let (found, given) = (part.segment.header.leaf_function, options.leaf_function.id());
             if found != given {
                 return Err(OpenError::OtherLeafFunction { found, given });
@@ -251,8 +255,20 @@ impl<'a> Opening<'a> {
         Ok(Opening { directory, storage, inventory, mark, slot_broken, rebooted, examined, row })
     }
 
+    /// Whether the log is as a good close leaves it, so that going on changes nothing but the mark of that.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.row.mark == Mark::Clean && self.row.answer == Answer::Continue
+    }
+
+    /// Whether the log would go on in its last segment.
+    pub(crate) fn last_grows(&self) -> bool {
+        let goes_on = self.row.answer == Answer::Continue || planted(Bug::ReuseBytesAfterCut);
+        goes_on && self.examined.parts.last().is_some_and(|part| !part.sealed)
+    }
+
     /// Does what is to be done.
     pub(crate) fn settle(self, options: &Options) -> Result<Opened, OpenError> {
+        let grows = self.last_grows();
         let Opening { directory, storage, inventory, mark, slot_broken, rebooted, mut examined, row } = self;
         let surgeon = Surgeon { storage, directory, rewrites: !rebooted };
         if mark.offset == 0 {
@@ -267,7 +283,6 @@ impl<'a> Opening<'a> {
         }
         let last = examined.parts.last();
         let last_capacity_bytes = last.map_or(0, |part| part.segment.header.capacity_bytes);
-        let grows = (goes_on || planted(Bug::ReuseBytesAfterCut)) && last.is_some_and(|part| !part.sealed);
         let mut unsealed =
             unsealed_before(storage, directory, mark.ledger_id, &inventory.segments, mark.segment)?;
         unsealed.extend(examined.unsealed(grows));

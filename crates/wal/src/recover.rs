@@ -1,8 +1,9 @@
 //! Repairing a log: everything that can be repaired without giving up anything acknowledged.
 //!
 //! What opening for writing does anyway (a torn tail, an unfinished rotation), and what it leaves: footers, the
-//! watermark itself, leftovers. Damage to acknowledged data is reported and left alone. A repaired log is left as a
-//! clean close leaves it, so that repairing it again changes nothing.
+//! watermark itself, leftovers. Damage to acknowledged data is reported and left alone. A log that isn't understood
+//! whole (a newer version, another leaf function, a file of another ledger or place) is refused with every byte as it
+//! was. A repaired log is left as a clean close leaves it, and repairing it again changes no byte.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::open::{OpenReport, Opened, Opening};
 use crate::options::Options;
 use crate::recovery::examine::{Examined, Examiner, newer};
 use crate::recovery::table::Behind;
+use crate::segment::header::is_of_another_place;
 use crate::segment::name::{SPARE_NAME, WATERMARK_NAME, WATERMARK_NEW_NAME, segment_name};
 use crate::segment::scan::Window;
 use crate::segment::seal::{SealError, reseal};
@@ -153,17 +155,50 @@ pub struct RecoverReport {
 ///
 /// See [`RecoverError`]. Damage is no error: it is reported, and left alone.
 pub fn recover(directory: &Path, options: &RecoverOptions) -> Result<RecoverReport, RecoverError> {
-    let storage = &*options.storage;
-    let no_log = || OpenError::NotALedger { path: directory.to_owned() };
-    if Inventory::take(storage, directory)?.is_none_or(|inventory| inventory.is_no_log()) {
-        return Err(no_log().into());
-    }
-    if let Some(Slots::NewerVersion(found)) = read_slots(storage, directory)? {
-        return Err(newer(directory.join(WATERMARK_NAME), found).into());
-    }
-    let lock = WriterLock::take(storage, directory).map_err(RecoverError::Open)?;
+    check_understood(directory, options)?;
+    let lock = WriterLock::take(&*options.storage, directory).map_err(RecoverError::Open)?;
     let mut recovery = Recovery { directory, options, repaired: Vec::new(), ambiguous: false };
     recovery.repair(&lock)
+}
+
+/// Reads what says whose each file is, without the lock, whose file may not exist: a log that isn't understood whole
+/// isn't touched at all.
+fn check_understood(directory: &Path, options: &RecoverOptions) -> Result<(), RecoverError> {
+    let storage = &*options.storage;
+    let inventory = Inventory::take(storage, directory)?.filter(|inventory| !inventory.is_no_log());
+    let inventory = inventory.ok_or_else(|| OpenError::NotALedger { path: directory.to_owned() })?;
+    let mut ledger_id = match read_slots(storage, directory)? {
+        Some(Slots::NewerVersion(found)) => {
+            return Err(newer(directory.join(WATERMARK_NAME), found).into());
+        }
+        Some(Slots::Sound { newest, .. }) => Some(newest.ledger_id),
+        Some(Slots::Broken(_)) | None => None,
+    };
+    let not_understood = |segment: String, seq, problem| {
+        RecoverError::NotUnderstood(Damage { segment, seq_from: seq, seq_to: seq, offset: 0, problem })
+    };
+    if let Some(name) = inventory.near_segments.first() {
+        let problem = Problem::Foreign { reason: "a segment is named by twenty digits" };
+        return Err(not_understood(name.clone(), Seq::ZERO, problem));
+    }
+    for first_seq in inventory.segments {
+        let header = match Segment::open_any(storage, directory, ledger_id, first_seq) {
+            Ok(segment) => segment.header,
+            Err(SegmentError::Storage(error)) => return Err(error.into()),
+            Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found).into()),
+            Err(SegmentError::Damaged { problem, .. }) if is_of_another_place(&problem) => {
+                return Err(not_understood(segment_name(first_seq), first_seq, problem));
+            }
+            // Whatever it was: it says nothing any more.
+            Err(SegmentError::Damaged { .. }) => continue,
+        };
+        let (found, given) = (header.leaf_function, options.leaf_function.id());
+        if found != given {
+            return Err(OpenError::OtherLeafFunction { found, given }.into());
+        }
+        ledger_id.get_or_insert(header.ledger_id);
+    }
+    Ok(())
 }
 
 /// A repair under way, under the lock.
@@ -176,23 +211,18 @@ struct Recovery<'a> {
 
 impl Recovery<'_> {
     fn repair(&mut self, lock: &WriterLock) -> Result<RecoverReport, RecoverError> {
-        // Refuses what isn't understood, before anything is changed.
         let before = self.verify()?;
         self.repair_watermark()?;
         let open_options = self.options.open_options();
-        let opened = match Opening::look(self.directory, &open_options, lock) {
-            Ok(opening) => Some(opening.settle(&open_options)?),
+        let found = match Opening::look(self.directory, &open_options, &lock.before) {
+            Ok(opening) if opening.is_at_rest() => {
+                self.tidy_up(&opening.mark, opening.last_grows())?;
+                None
+            }
+            Ok(opening) => Some(self.settle(opening, &open_options, lock)?),
             Err(OpenError::Damaged(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let found = opened.as_ref().map(|opened| opened.report.clone());
-        self.note_opened(found.as_ref());
-        if let Some(Opened { start, .. }) = opened {
-            self.seal_all(start.watermark.last(), start.active.is_some())?;
-            self.remove_leftovers()?;
-            lock.announce(self.storage())?;
-            close_in_good_order(start.watermark)?;
-        }
         let after = self.verify()?;
         Ok(RecoverReport {
             repaired: std::mem::take(&mut self.repaired),
@@ -204,6 +234,30 @@ impl Recovery<'_> {
         })
     }
 
+    /// Does what opening the log does, and closes it in good order.
+    fn settle(
+        &mut self,
+        opening: Opening<'_>,
+        options: &Options,
+        lock: &WriterLock,
+    ) -> Result<OpenReport, RecoverError> {
+        if opening.slot_broken {
+            self.repaired.push(Repair::WatermarkSlotRewritten);
+        }
+        let Opened { start, report, .. } = opening.settle(options)?;
+        self.note_opened(&report);
+        self.tidy_up(start.watermark.last(), start.active.is_some())?;
+        lock.announce(self.storage())?;
+        close_in_good_order(start.watermark)?;
+        Ok(report)
+    }
+
+    /// Repairs what is no part of the log's end.
+    fn tidy_up(&mut self, mark: &Watermark, last_grows: bool) -> Result<(), RecoverError> {
+        self.seal_all(mark, last_grows)?;
+        self.remove_leftovers()
+    }
+
     fn storage(&self) -> &dyn Storage {
         &*self.options.storage
     }
@@ -212,8 +266,7 @@ impl Recovery<'_> {
         verify_beside(self.directory, &self.options.verify_options(), true)
     }
 
-    fn note_opened(&mut self, report: Option<&OpenReport>) {
-        let Some(report) = report else { return };
+    fn note_opened(&mut self, report: &OpenReport) {
         if report.recovered_records > 0 {
             self.repaired.push(Repair::RecordsRecovered(report.recovered_records));
         }
@@ -223,18 +276,13 @@ impl Recovery<'_> {
         }
     }
 
-    /// Makes a watermark where there is none that says anything, and notes one that is half broken; that half is
-    /// written over when the repair is done.
+    /// Makes a watermark where there is none that says anything.
     fn repair_watermark(&mut self) -> Result<(), RecoverError> {
         match read_slots(self.storage(), self.directory)? {
-            Some(Slots::Sound { other_broken: false, .. }) => {}
-            Some(Slots::Sound { .. }) => self.repaired.push(Repair::WatermarkSlotRewritten),
-            Some(Slots::NewerVersion(found)) => {
-                return Err(newer(self.directory.join(WATERMARK_NAME), found).into());
-            }
-            Some(Slots::Broken(_)) | None => self.rebuild_watermark()?,
+            Some(Slots::Sound { .. }) => Ok(()),
+            Some(Slots::NewerVersion(found)) => Err(newer(self.directory.join(WATERMARK_NAME), found).into()),
+            Some(Slots::Broken(_)) | None => self.rebuild_watermark(),
         }
-        Ok(())
     }
 
     /// Makes the watermark anew: at the end of the commits that follow each other from the start, if nothing lies

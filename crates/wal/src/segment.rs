@@ -85,6 +85,19 @@ impl Segment {
         }
     }
 
+    /// Opens a segment of this ledger, or of whichever it is when that isn't known.
+    pub(crate) fn open_any(
+        storage: &dyn Storage,
+        directory: &Path,
+        ledger_id: Option<LedgerId>,
+        first_seq: Seq,
+    ) -> Result<Segment, SegmentError> {
+        match ledger_id {
+            Some(ledger_id) => Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read),
+            None => Segment::open_first(storage, directory, first_seq, OpenMode::Read),
+        }
+    }
+
     /// Its name in the log's directory.
     pub(crate) fn name(&self) -> String {
         segment_name(self.header.first_seq)

@@ -260,7 +260,7 @@ impl Verification<'_> {
         ledger_id: &mut Option<LedgerId>,
     ) -> Result<Seq, VerifyError> {
         let storage = &*self.options.storage;
-        let segment = match open_any(storage, self.directory, *ledger_id, first_seq) {
+        let segment = match Segment::open_any(storage, self.directory, *ledger_id, first_seq) {
             Ok(segment) => segment,
             Err(SegmentError::Storage(error)) => return Err(error.into()),
             Err(SegmentError::NewerVersion { found, .. }) => {
@@ -383,19 +383,6 @@ fn shorten(extent: Extent, segment: &Segment) -> Result<Extent, StorageError> {
     let end =
         segment.trailer()?.map(|trailer| segment.header.first_seq.get().saturating_add(trailer.records));
     Ok(Extent::UpTo(end.map_or(next, |end| next.min(Seq::new(end)))))
-}
-
-/// Opens a segment of this ledger, or of whichever it is when that isn't known.
-fn open_any(
-    storage: &dyn Storage,
-    directory: &Path,
-    ledger_id: Option<LedgerId>,
-    first_seq: Seq,
-) -> Result<Segment, SegmentError> {
-    match ledger_id {
-        Some(ledger_id) => Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read),
-        None => Segment::open_first(storage, directory, first_seq, OpenMode::Read),
-    }
 }
 
 fn total_bytes(storage: &dyn Storage, directory: &Path, inventory: &Inventory) -> Result<u64, StorageError> {

@@ -4,6 +4,8 @@ use super::*;
 use crate::testing::{append, contents, kill, open_in, payload, payloads, place};
 use crate::{Reader, ReaderOptions, VerifyOptions, verify};
 
+mod untouched;
+
 fn repaired(path: &Path) -> RecoverReport {
     recover(path, &RecoverOptions::new()).unwrap()
 }

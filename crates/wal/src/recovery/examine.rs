@@ -6,7 +6,7 @@ use crate::damage::{Damage, Problem};
 use crate::error::OpenError;
 use crate::planted::{Bug, planted};
 use crate::recovery::table::Behind;
-use crate::segment::header::{FORMAT_VERSION, SegmentHeader};
+use crate::segment::header::{FORMAT_VERSION, SegmentHeader, is_of_another_place};
 use crate::segment::name::segment_name;
 use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
 use crate::segment::seal::{SealError, Sealed, prepare};
@@ -158,6 +158,11 @@ impl Examiner<'_> {
             }
             Err(SegmentError::Storage(error)) => Err(error.into()),
             Err(SegmentError::NewerVersion { path, found }) => Err(newer(path, found)),
+            // Somebody put it there. It isn't ours to set aside.
+            Err(SegmentError::Damaged { offset, problem }) if is_of_another_place(&problem) => {
+                let (segment, seq_from, seq_to) = (segment_name(first_seq), first_seq, first_seq);
+                Err(OpenError::Damaged(Damage { segment, seq_from, seq_to, offset, problem }))
+            }
             Err(SegmentError::Damaged { offset, problem }) => Ok(Err((offset, problem))),
         }
     }

@@ -151,6 +151,15 @@ impl SegmentHeader {
     }
 }
 
+/// Whether this is what [`SegmentHeader::check_place`] says of a sound header: the file is another ledger's, or another
+/// place's. No crash makes such a file.
+pub(crate) fn is_of_another_place(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::OtherLedger { part: PART, .. } | Problem::Field { part: PART, field: "first seq", .. }
+    )
+}
+
 /// Whether commits may be aligned so.
 pub(crate) const fn is_commit_alignment(bytes: u32) -> bool {
     bytes.is_power_of_two() && bytes >= COMMIT_ALIGNMENT_BYTES_MIN && bytes <= COMMIT_ALIGNMENT_BYTES_MAX
