@@ -7,8 +7,9 @@
 use std::ops::Range;
 
 use crate::damage::Problem;
+use crate::fields::u32_at;
 use crate::frame::FRAME_BYTES;
-use crate::record::{RECORD_ALIGNMENT_BYTES, RecordHeader};
+use crate::record::{RECORD_ALIGNMENT_BYTES, RECORD_HEADER_BYTES, RecordHeader};
 use crate::salvage::search::Search;
 use crate::salvage::walk::{Walk, payload_of};
 use crate::segment::scan::{PlacedFrame, Walked, commit_closes, read_record};
@@ -17,6 +18,9 @@ use crate::storage::file::StorageError;
 
 /// How much of a damaged stretch goes into one commit of the new log.
 const COMMIT_BYTES: u64 = 16 << 20;
+
+/// Where a record's checksum stands in it.
+const CRC_AT: usize = 4;
 
 /// A stretch with damage in it.
 #[derive(Debug)]
@@ -51,6 +55,12 @@ enum Link {
     Sound(RecordHeader),
     Bad(RecordHeader, Problem),
     Broken(Problem),
+}
+
+/// Sound records next to each other.
+struct RunOfRecords {
+    records: u64,
+    end: u64,
 }
 
 /// Records next to each other that are lost.
@@ -146,29 +156,28 @@ impl Walk<'_, '_> {
         self.salvage.copy.commit(Some(stretch.commit_time_ns))
     }
 
-    /// What follows the start of a sound frame, and what leads up to its end.
+    /// What follows the start of a sound frame; and, if the frame says that a single record is lost, what follows that.
     fn fill_ends(&mut self, stretch: &Stretch, seqs: Range<Seq>) -> Result<(), StorageError> {
-        let is_vouched = stretch.frame.is_some() && !stretch.is_contradicted();
-        let (mut seq, mut at) = (seqs.start, if is_vouched { stretch.records_from() } else { stretch.from });
-        while is_vouched && seq < seqs.end {
-            let Link::Sound(record) = self.link(at, stretch.to)? else { break };
-            self.keep(seq, at, &record, stretch.commit_time_ns)?;
-            at += record.total_bytes();
-            seq = seq.next();
+        let vouches = stretch.frame.filter(|_| !stretch.is_contradicted());
+        let (mut seq, mut at) = (seqs.start, stretch.from);
+        let mut records_crc = 0;
+        if let Some(commit) = &vouches {
+            (at, records_crc) = (commit.records_offset(), self.segment.header.seed(commit.offset));
+            while seq < seqs.end {
+                let Link::Sound(record) = self.link(at, stretch.to)? else { break };
+                self.keep(seq, at, &record, stretch.commit_time_ns)?;
+                records_crc = crc32c::crc32c_append(records_crc, &record.crc.to_le_bytes());
+                at += record.total_bytes();
+                seq = seq.next();
+            }
         }
-        let behind_lost = (at + RECORD_ALIGNMENT_BYTES).min(stretch.to);
-        let suffix = if is_vouched && stretch.ends_exactly && seq < seqs.end {
-            self.find_suffix(behind_lost, stretch.to, seqs.end.since(seq) - 1)?
-        } else {
-            None
-        };
-        let (suffix_at, suffix_seq) = suffix
-            .map_or((stretch.to, seqs.end), |(offset, records)| (offset, Seq::new(seqs.end.get() - records)));
-        let lost =
-            Loss { seqs: seq..suffix_seq, from: at, to: suffix_at, problem: stretch.trouble.1.clone() };
-        self.report_loss(Some(lost));
-        self.copy_unplaced(at, suffix_at, stretch.commit_time_ns)?;
-        (seq, at) = (suffix_seq, suffix_at);
+        let expected = vouches.filter(|_| stretch.ends_exactly).map(|commit| commit.frame.records_crc);
+        let behind = self.find_behind_lost((at, stretch.to), seqs.end.since(seq), records_crc, expected)?;
+        let (lost_to, lost_end) = behind.map_or((stretch.to, seqs.end), |behind| (behind, seq.next()));
+        let problem = stretch.trouble.1.clone();
+        self.report_loss(Some(Loss { seqs: seq..lost_end, from: at, to: lost_to, problem }));
+        self.copy_unplaced(at, lost_to, stretch.commit_time_ns)?;
+        (seq, at) = (lost_end, lost_to);
         while seq < seqs.end {
             let Link::Sound(record) = self.link(at, stretch.to)? else { break };
             self.keep(seq, at, &record, stretch.commit_time_ns)?;
@@ -238,47 +247,62 @@ impl Walk<'_, '_> {
         Ok(self.salvage.options.leaf_function.leaf(payload) == record.leaf)
     }
 
-    /// The first place from which sound records, at most so many, lead up to `to` without a break; and how many.
-    fn find_suffix(
+    /// Where the records go on behind a single one whose length is lost: from there to the commit's end there are
+    /// all the others, and their checksums, with the one that the lost record still bears, give the frame's. A payload
+    /// may hold what looks like a record; that never passes.
+    fn find_behind_lost(
         &mut self,
-        from: u64,
-        to: u64,
-        records_max: u64,
-    ) -> Result<Option<(u64, u64)>, StorageError> {
-        let mut search = Search::over(from, to);
-        let mut at = from;
-        while at < to && records_max > 0 {
-            let Some(record) = self.try_record(&mut search, at)? else {
+        (lost_at, to): (u64, u64),
+        records: u64,
+        records_crc: u32,
+        expected: Option<u32>,
+    ) -> Result<Option<u64>, StorageError> {
+        let (Some(expected), 2..) = (expected, records) else { return Ok(None) };
+        let lost = self.window.get(lost_at, RECORD_HEADER_BYTES as u64)?.map(|block| u32_at(block, CRC_AT));
+        let records_crc = crc32c::crc32c_append(records_crc, &lost.unwrap_or_default().to_le_bytes());
+        let mut search = Search::over(lost_at, to);
+        let mut at = lost_at + RECORD_ALIGNMENT_BYTES;
+        while at < to {
+            if self.try_record(&mut search, at)?.is_none() {
                 at += RECORD_ALIGNMENT_BYTES;
                 continue;
-            };
-            let (first, mut records) = (at, 1);
-            at += record.total_bytes();
-            while let Link::Sound(record) = self.link(at, to)? {
-                at += record.total_bytes();
-                records += 1;
             }
-            if at == to {
-                return self.drop_surplus(first, to, records, records_max);
+            let run = self.run_of_records(at, to)?;
+            if let Some(surplus) = run.records.checked_sub(records - 1).filter(|_| run.end == to) {
+                let from = self.behind_records(at, to, surplus)?;
+                let found = self.crc_of_records(from, to, records_crc)?;
+                return Ok(Some(from).filter(|_| found == expected));
             }
+            at = run.end;
         }
         Ok(None)
     }
 
-    /// A payload may hold what looks like a record: more of them than there is room for can't all be right.
-    fn drop_surplus(
-        &mut self,
-        mut from: u64,
-        to: u64,
-        mut records: u64,
-        records_max: u64,
-    ) -> Result<Option<(u64, u64)>, StorageError> {
-        while records > records_max {
-            let Link::Sound(record) = self.link(from, to)? else { return Ok(None) };
-            from += record.total_bytes();
-            records -= 1;
+    /// The sound records that follow each other from here.
+    fn run_of_records(&mut self, from: u64, to: u64) -> Result<RunOfRecords, StorageError> {
+        let mut run = RunOfRecords { records: 0, end: from };
+        while let Link::Sound(record) = self.link(run.end, to)? {
+            run.records += 1;
+            run.end += record.total_bytes();
         }
-        Ok(Some((from, records)))
+        Ok(run)
+    }
+
+    /// The place behind so many sound records.
+    fn behind_records(&mut self, mut at: u64, to: u64, records: u64) -> Result<u64, StorageError> {
+        for _ in 0..records {
+            let Link::Sound(record) = self.link(at, to)? else { break };
+            at += record.total_bytes();
+        }
+        Ok(at)
+    }
+
+    fn crc_of_records(&mut self, mut at: u64, to: u64, mut crc: u32) -> Result<u32, StorageError> {
+        while let Link::Sound(record) = self.link(at, to)? {
+            crc = crc32c::crc32c_append(crc, &record.crc.to_le_bytes());
+            at += record.total_bytes();
+        }
+        Ok(crc)
     }
 
     /// Copies a sound record under its number.

@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-
 use crate::map::Map;
 use crate::salvage::report::{SalvageFinding, Trouble};
 use crate::storage::file::{LogFile, StorageError};
 use crate::storage::{LockMode, OpenMode, Storage, StorageFile};
+use crate::sync::Mutex;
 
 /// How much is given up around a byte that can't be read.
 const STRIDE_BYTES: u64 = 4096;
