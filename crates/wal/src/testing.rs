@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use crate::{Durability, OpenReport, Options, Reader, Seq, Wal};
 
 pub(crate) mod faulty;
+mod read_errors;
 pub(crate) mod simulated;
 
 /// A directory for a log.

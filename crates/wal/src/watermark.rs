@@ -141,7 +141,10 @@ impl Watermark {
 
     /// Checks that there can be a log that ends there: what was written last decides where a log is cut.
     fn check_fields(&self) -> Result<(), Problem> {
-        check_max(PART, "update number", UPDATE_MAX, self.update)?;
+        if !(FIRST_UPDATE..=UPDATE_MAX).contains(&self.update) {
+            let (min, max, found) = (FIRST_UPDATE, UPDATE_MAX, self.update);
+            return Err(Problem::Range { part: PART, field: "update number", min, max, found });
+        }
         check_max(PART, "seq", SEQ_MAX, self.seq.get())?;
         if self.offset == 0 {
             check_field(PART, "seq of a log without segments", 0, self.seq.get())?;
@@ -294,6 +297,7 @@ mod tests {
         let good = watermark(3);
         assert_eq!(Watermark::decode(&good.encode()), Ok(good));
         for impossible in [
+            Watermark { update: 0, ..good },
             Watermark { update: u64::MAX, ..good },
             Watermark { update: UPDATE_MAX + 1, ..good },
             Watermark { seq: Seq::new(u64::MAX), offset: !7, ..good },

@@ -13,7 +13,9 @@ use crate::storage::{DiskStorage, LockMode, OpenMode, Storage, StorageFile};
 /// A call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
+    List,
     Open,
+    Length,
     Read,
     Write,
     SetLength,
@@ -48,6 +50,7 @@ pub(crate) struct FaultyStorage {
 #[derive(Debug, Default)]
 struct State {
     faults: Vec<Fault>,
+    has_failed: bool,
     syncs: u32,
     /// The names of open files, which follow them when they are renamed.
     names: Vec<Name>,
@@ -61,6 +64,11 @@ impl FaultyStorage {
     /// Makes this fail from now on.
     pub(crate) fn fail(&self, fault: Fault) {
         self.state.lock().faults.push(fault);
+    }
+
+    /// Whether any call was made to fail.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.lock().has_failed
     }
 
     /// Makes nothing fail any more.
@@ -81,7 +89,8 @@ impl FaultyStorage {
     fn check(&self, call: Call, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         let name = path.to_string_lossy();
-        for fault in &mut state.faults {
+        let State { faults, has_failed, .. } = &mut *state;
+        for fault in faults {
             if fault.call != call || !name.ends_with(fault.path_end) {
                 continue;
             }
@@ -89,6 +98,7 @@ impl FaultyStorage {
                 fault.after -= 1;
             } else if fault.times > 0 {
                 fault.times -= 1;
+                *has_failed = true;
                 return Err(io::Error::from_raw_os_error(fault.errno));
             }
         }
@@ -107,6 +117,7 @@ impl Storage for FaultyStorage {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        self.check(Call::List, directory)?;
         DiskStorage.list(directory)
     }
 
@@ -175,6 +186,7 @@ impl StorageFile for FaultyFile {
     }
 
     fn length(&self) -> io::Result<u64> {
+        self.check(Call::Length)?;
         self.file.length()
     }
 
