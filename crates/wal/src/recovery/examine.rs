@@ -19,7 +19,8 @@ use crate::watermark::Watermark;
 /// What the log's end looks like.
 #[derive(Debug)]
 pub(crate) struct Examined {
-    /// The segments with something behind the watermark, or where the watermark stands, in order.
+    /// The segments with something behind the watermark, or where the watermark stands, in order. Only the last of them
+    /// if it was looked at for reading: nobody will touch the others, and each is an open file.
     pub(crate) parts: Vec<Part>,
     /// Where the last sound commit ends: in the last part.
     pub(crate) end: Place,
@@ -89,7 +90,7 @@ impl Examiner<'_> {
             let first_seq = rest.next_if_eq(&mark.segment);
             let walked = self.walk_marked(mark, first_seq)?;
             end = walked.end;
-            parts.push(walked.part);
+            self.keep(&mut parts, walked.part);
             let last = parts.last().expect("it was just added");
             if let Some((behind, junk)) = judge(last, walked.problem, end, rest.peek().copied())? {
                 return Ok(Examined { parts, end, behind, junk });
@@ -117,7 +118,7 @@ impl Examiner<'_> {
                 }
             };
             end = walked.end;
-            parts.push(walked.part);
+            self.keep(&mut parts, walked.part);
             let last = parts.last().expect("it was just added");
             if let Some((behind, junk)) = judge(last, walked.problem, end, rest.peek().copied())? {
                 return Ok(Examined { parts, end, behind, junk });
@@ -165,6 +166,13 @@ impl Examiner<'_> {
             }
             Err(SegmentError::Damaged { offset, problem }) => Ok(Err((offset, problem))),
         }
+    }
+
+    fn keep(&self, parts: &mut Vec<Part>, part: Part) {
+        if self.mode == OpenMode::Read {
+            parts.clear();
+        }
+        parts.push(part);
     }
 
     fn open(&self, first_seq: Seq) -> Result<Segment, SegmentError> {
