@@ -1,43 +1,20 @@
 //! A log whose files somebody changed: verifying, reading, recovering and opening it for writing give an answer or a
-//! typed error, never a panic, and never more memory than the files justify. What verifies can be read.
+//! typed error, never a panic, and never more memory than the files justify. What verifies can be read, what is refused
+//! is left as it was, and no record that could be read is another one, or gone, after somebody went on with the log.
 #![no_main]
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use runledger_fuzz::edit::Damage;
 use runledger_fuzz::images::Images;
 use runledger_fuzz::reseal;
-use runledger_wal::{
-    Durability, Options, Reader, ReaderOptions, RecoverOptions, SEGMENT_BYTES_MIN, Seq, VerifyOptions, Wal,
-};
+use runledger_fuzz::valid_log::{VALID, options};
+use runledger_wal::{Durability, ReadError, Reader, ReaderOptions, RecoverOptions, Seq, VerifyOptions, Wal};
 
-/// Records of the undamaged log: enough for a few sealed segments, a batch among them.
-const RECORDS: u32 = 60;
-
-static VALID: LazyLock<Images> = LazyLock::new(|| {
-    let directory = tempfile::tempdir().unwrap();
-    let (wal, _) = Wal::open(directory.path(), options().create(true)).unwrap();
-    for record in 0..RECORDS {
-        wal.append(&vec![b'p'; (record * 7) as usize], Durability::Durable).unwrap();
-    }
-    wal.append_batch(&[b"first".as_slice(), b"", b"third"], Durability::Durable).unwrap();
-    wal.close().unwrap();
-    let images = Images::read(directory.path());
-    let mut sealed_again = images.clone();
-    reseal::log::reseal(&mut sealed_again);
-    assert_eq!(
-        sealed_again, images,
-        "sealing what is undamaged changes nothing: is the layout still this one?"
-    );
-    images
-});
-
-/// Small segments, so that a small log has several.
-fn options() -> Options {
-    Options::new().segment_bytes(SEGMENT_BYTES_MIN)
-}
+/// The payloads that can be read, by number.
+type Readable = BTreeMap<u64, Vec<u8>>;
 
 fuzz_target!(|damage: Damage| {
     let mut images = VALID.clone();
@@ -46,45 +23,85 @@ fuzz_target!(|damage: Damage| {
         reseal::log::reseal(&mut images);
     }
     let directory = images.write();
-    examine(directory.path());
-    if runledger_wal::recover(directory.path(), &RecoverOptions::default()).is_ok() {
-        examine(directory.path());
+    let readable = examine(directory.path());
+
+    if recover(directory.path()) {
+        kept(&readable, &examine(directory.path()), "recovering");
+        let once = Images::read(directory.path());
+        assert!(recover(directory.path()), "a log that was recovered can be recovered");
+        assert_eq!(
+            segments(once),
+            segments(Images::read(directory.path())),
+            "recovering twice changes nothing more"
+        );
     }
-    if let Ok((wal, _)) = Wal::open(directory.path(), options()) {
-        let appended = wal.append(b"one more", Durability::Durable);
-        if wal.close().is_ok() && appended.is_ok() {
-            examine(directory.path());
+
+    let directory = images.write();
+    match Wal::open(directory.path(), options()) {
+        Ok((wal, report)) => {
+            let appended = wal.append(b"one more", Durability::Durable);
+            while wal.tend() {}
+            if wal.close().is_ok()
+                && let Ok(receipt) = appended
+            {
+                assert_eq!(receipt.seq, report.next_seq);
+                let after = examine(directory.path());
+                assert_eq!(after.get(&receipt.seq.get()).map(Vec::as_slice), Some(b"one more".as_slice()));
+                kept(&readable, &after, "opening");
+            }
+        }
+        Err(_) => {
+            assert_eq!(segments(images), segments(Images::read(directory.path())), "refused, and changed");
         }
     }
 });
 
+fn recover(directory: &Path) -> bool {
+    runledger_wal::recover(directory, &RecoverOptions::default()).is_ok()
+}
+
+/// All files but those that say who was there and when.
+fn segments(mut images: Images) -> Images {
+    images.0.retain(|name, _| name != "lock" && name != "watermark");
+    images
+}
+
+fn kept(before: &Readable, after: &Readable, what: &str) {
+    for (seq, payload) in before {
+        assert_eq!(after.get(seq), Some(payload), "record {seq} is another one or gone after {what}");
+    }
+}
+
 /// Verifies, reads in order, and reads each record by itself.
-fn examine(directory: &Path) {
+fn examine(directory: &Path) -> Readable {
     let report = runledger_wal::verify(directory, &VerifyOptions::default());
     let whole = report.ok().filter(|report| report.damaged.is_empty());
+    let mut readable = Readable::new();
     let reader = match Reader::open(directory, ReaderOptions::default()) {
         Ok(reader) => reader,
         Err(error) => {
             assert!(whole.is_none(), "the log verifies and can't be opened: {error}");
-            return;
+            return readable;
         }
     };
-    let mut records = 0;
     for record in reader.scan(Seq::new(0)) {
         match record {
             Ok(record) => {
-                records += 1;
                 assert!(
                     matches!(reader.read(record.seq()), Ok(Some(same)) if same.payload() == record.payload())
                 );
+                assert!(readable.insert(record.seq().get(), record.payload().to_vec()).is_none());
             }
             Err(error) => {
                 assert!(whole.is_none(), "the log verifies and can't be read: {error}");
-                return;
+                if !matches!(error, ReadError::Damaged(_)) {
+                    break;
+                }
             }
         }
     }
     if let Some(report) = whole {
-        assert_eq!(records, report.records, "records that verify and records that are read");
+        assert_eq!(readable.len() as u64, report.records, "records that verify and records that are read");
     }
+    readable
 }

@@ -8,3 +8,4 @@
 pub mod edit;
 pub mod images;
 pub mod reseal;
+pub mod valid_log;

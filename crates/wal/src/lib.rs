@@ -82,6 +82,11 @@ mod error;
 // What the tests need.
 mod planted;
 
+// For tests.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(test)]
 mod testing;
 

@@ -75,7 +75,7 @@ fn reseal_commit(bytes: &mut [u8], at: usize, nonce: u32) -> Option<usize> {
     let seed = seed_at(nonce, at);
     let mut records_crc = seed;
     let mut record = records;
-    while let Some(next) = reseal_record(bytes, record, end.unwrap_or(records)) {
+    while let Some(next) = reseal_record_at(bytes, record, end.unwrap_or(records)) {
         records_crc =
             crc32c::crc32c_append(records_crc, &bytes[record + RECORD_CRC..record + RECORD_CRC + 4]);
         record = next;
@@ -85,8 +85,20 @@ fn reseal_commit(bytes: &mut [u8], at: usize, nonce: u32) -> Option<usize> {
     end
 }
 
+/// Seals the record that starts with these bytes, if it is whole.
+pub fn reseal_record(bytes: &mut [u8]) {
+    reseal_record_at(bytes, 0, bytes.len());
+}
+
+/// Gives a frame its magic and its checksum, for a segment of this nonce and an offset in it.
+pub fn reseal_frame(block: &mut [u8; FRAME_BYTES], nonce: [u8; 16], offset: u64) {
+    block[..FRAME_MAGIC.len()].copy_from_slice(FRAME_MAGIC);
+    let seed = crc32c::crc32c_append(crc32c::crc32c(&nonce), &offset.to_le_bytes());
+    put_crc(block, 0, FRAME_CRC, seed);
+}
+
 /// The CRC covers the length field, and what follows the CRC itself.
-fn reseal_record(bytes: &mut [u8], at: usize, end: usize) -> Option<usize> {
+fn reseal_record_at(bytes: &mut [u8], at: usize, end: usize) -> Option<usize> {
     let payload = usize::try_from(u32_at(bytes, at)? & RECORD_LENGTH_MASK).ok()?;
     let payload_end = at + RECORD_BYTES + payload;
     if payload_end > end {
