@@ -7,6 +7,9 @@
 //! each resulting state [`examine`]d: verified, read, recovered, used, and lost again. [`shrink`] makes what it finds
 //! small enough to be understood.
 //!
+//! Where lives come from: a [`campaign`] draws them at random; [`exhaustive`] makes all short ones and looks at all that
+//! they can leave; a [`sweep`] fails each of their calls in turn; [`decay`] flips what they left on the medium.
+//!
 //! Everything follows from a seed. Nothing here is compiled into the product.
 
 #![expect(
@@ -16,11 +19,17 @@
     reason = "a laboratory states its expectations by indexing; a failure there is its own report"
 )]
 
+pub mod campaign;
 pub mod choice;
+pub mod decay;
 pub mod disk;
 pub mod examine;
+pub mod exhaustive;
 pub mod explorer;
 pub mod history;
 pub mod life;
 pub mod shrink;
+#[cfg(feature = "planted-bugs")]
+pub mod suspects;
+pub mod sweep;
 pub mod workload;

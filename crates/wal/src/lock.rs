@@ -69,7 +69,7 @@ impl WriterLock {
     /// Says who holds the lock now, durably: after a power cut, recovery must know that there was one.
     pub(crate) fn announce(&self, storage: &dyn Storage) -> Result<(), StorageError> {
         let text = LockText {
-            pid: Some(std::process::id()),
+            pid: Some(storage.process_id()),
             since_ns: Some(storage.now_ns()),
             boot_id: storage.boot_id(),
         };

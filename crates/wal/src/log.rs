@@ -200,6 +200,10 @@ impl Log {
             // The last commit couldn't be written for lack of space; what was written before it still can be synced.
             tail.sync()?;
         }
+        if let Some(error) = self.upkeep.failure() {
+            // Opening seals a log again that wasn't closed in good order, and only that.
+            return Err(error.into());
+        }
         Ok(tail.mark_clean()?)
     }
 

@@ -266,9 +266,14 @@ impl<'a> Opening<'a> {
         goes_on && self.examined.parts.last().is_some_and(|part| !part.sealed)
     }
 
+    /// Whether what was read may be in the page cache alone: the process before this one may have seen a sync fail.
+    pub(crate) fn may_lie(&self) -> bool {
+        !self.rebooted && self.row.mark != Mark::Clean
+    }
+
     /// Does what is to be done.
     pub(crate) fn settle(self, options: &Options) -> Result<Opened, OpenError> {
-        let grows = self.last_grows();
+        let (grows, again) = (self.last_grows(), self.may_lie());
         let Opening { directory, storage, inventory, mark, slot_broken, rebooted, mut examined, row } = self;
         let surgeon = Surgeon { storage, directory, rewrites: !rebooted };
         if mark.offset == 0 {
@@ -283,9 +288,9 @@ impl<'a> Opening<'a> {
         }
         let last = examined.parts.last();
         let last_capacity_bytes = last.map_or(0, |part| part.segment.header.capacity_bytes);
-        let mut unsealed =
-            unsealed_before(storage, directory, mark.ledger_id, &inventory.segments, mark.segment)?;
-        unsealed.extend(examined.unsealed(grows));
+        let before = Unsealed { storage, directory, ledger_id: mark.ledger_id, again };
+        let mut unsealed = before.look_back(&inventory.segments, mark.segment)?;
+        unsealed.extend(examined.unsealed(grows, again));
         let torn_tail_bytes = match &examined.junk {
             Some(junk) if row.answer == Answer::SetAside => {
                 set_aside_bytes(storage, torn_file.as_deref(), junk.bytes)?
@@ -329,44 +334,59 @@ impl OpenReport {
 }
 
 impl Examined {
-    /// The segments that lack their footer, without the one that goes on growing.
-    fn unsealed(&self, last_grows: bool) -> Vec<Sealable> {
+    /// The segments that lack their footer, without the one that goes on growing. With `again`, all of them: the dead
+    /// process may have seen a sync fail.
+    fn unsealed(&self, last_grows: bool, again: bool) -> Vec<Sealable> {
         let mut unsealed = Vec::new();
         let mut parts = self.parts.iter().peekable();
         while let Some(part) = parts.next() {
             let next = parts.peek().map(|next| next.segment.header.first_seq);
             let grows = next.is_none() && last_grows;
-            if !part.sealed && !grows {
+            if (!part.sealed || again) && !grows {
                 let (first_seq, end) = (part.segment.header.first_seq, next.unwrap_or(self.end.seq));
-                unsealed.push(Sealable { first_seq, end });
+                unsealed.push(Sealable { first_seq, end, again });
             }
         }
         unsealed
     }
 }
 
-/// The segments right before the watermark's whose sealing was cut short. Stops at the first sealed one: sealing goes
-/// in order.
-fn unsealed_before(
-    storage: &dyn Storage,
-    directory: &Path,
+/// Where to look for segments whose sealing was cut short.
+struct Unsealed<'a> {
+    storage: &'a dyn Storage,
+    directory: &'a Path,
     ledger_id: LedgerId,
-    segments: &[Seq],
-    mark_segment: Seq,
-) -> Result<Vec<Sealable>, OpenError> {
-    let mut unsealed = Vec::new();
-    let mut end = mark_segment;
-    for first_seq in segments.iter().rev().copied().skip_while(|first_seq| *first_seq >= mark_segment) {
-        match Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read) {
-            Ok(segment) if segment.trailer()?.is_none() => unsealed.push(Sealable { first_seq, end }),
-            Err(SegmentError::Storage(error)) => return Err(error.into()),
-            // A damaged one is for verification and readers to report: it doesn't keep the log from growing.
-            Ok(_) | Err(_) => break,
+    /// Whether a footer may be in the page cache alone, because a process that is dead saw its sync fail.
+    again: bool,
+}
+
+impl Unsealed<'_> {
+    /// Those right before the watermark's. Stops at the first sealed one, because sealing goes in order, and never goes
+    /// on behind one that failed; so that one alone may have to be sealed again.
+    fn look_back(&self, segments: &[Seq], mark_segment: Seq) -> Result<Vec<Sealable>, OpenError> {
+        let again = self.again;
+        let mut unsealed = Vec::new();
+        let mut end = mark_segment;
+        for first_seq in segments.iter().rev().copied().skip_while(|first_seq| *first_seq >= mark_segment) {
+            let opened =
+                Segment::open(self.storage, self.directory, self.ledger_id, first_seq, OpenMode::Read);
+            let sealed = match opened {
+                Ok(segment) => segment.trailer()?.is_some(),
+                Err(SegmentError::Storage(error)) => return Err(error.into()),
+                // A damaged one is for verification and readers to report: it doesn't keep the log from growing.
+                Err(_) => break,
+            };
+            if !sealed || again {
+                unsealed.push(Sealable { first_seq, end, again });
+            }
+            if sealed {
+                break;
+            }
+            end = first_seq;
         }
-        end = first_seq;
+        unsealed.reverse();
+        Ok(unsealed)
     }
-    unsealed.reverse();
-    Ok(unsealed)
 }
 
 /// How much a segment that was set aside holds behind its header.

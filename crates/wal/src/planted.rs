@@ -34,6 +34,22 @@ macro_rules! bugs {
                     $(Bug::$bug => $name,)*
                 }
             }
+
+            /// Whether it takes several threads to be seen, and may leave them waiting for ever.
+            #[must_use]
+            pub const fn needs_threads(self) -> bool {
+                matches!(
+                    self,
+                    Bug::KeepLead
+                        | Bug::TwoLeaders
+                        | Bug::WakeOnlyOne
+                        | Bug::RegisterTooLate
+                        | Bug::SettleBeforeDurableEnd
+                        | Bug::ShareOutcome
+                        | Bug::ForgetRoom
+                        | Bug::CloseBesideLeader
+                )
+            }
         }
     };
 }

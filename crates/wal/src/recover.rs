@@ -26,6 +26,7 @@ use crate::segment::{Segment, SegmentError};
 use crate::seq::Seq;
 use crate::storage::file::{LogFile, StorageError};
 use crate::storage::{DiskStorage, OpenMode, Storage};
+use crate::tail::Sealable;
 use crate::verify::{VerifyOptions, VerifyReport, verify_beside};
 use crate::watermark::file::{WatermarkFile, read_slots};
 use crate::watermark::{Slots, Watermark};
@@ -216,7 +217,7 @@ impl Recovery<'_> {
         let open_options = self.options.open_options();
         let found = match Opening::look(self.directory, &open_options, &lock.before) {
             Ok(opening) if opening.is_at_rest() => {
-                self.tidy_up(&opening.mark, opening.last_grows())?;
+                self.tidy_up(&opening.mark, opening.last_grows(), false)?;
                 None
             }
             Ok(opening) => Some(self.settle(opening, &open_options, lock)?),
@@ -244,17 +245,19 @@ impl Recovery<'_> {
         if opening.slot_broken {
             self.repaired.push(Repair::WatermarkSlotRewritten);
         }
+        let again = opening.may_lie();
         let Opened { start, report, .. } = opening.settle(options)?;
         self.note_opened(&report);
-        self.tidy_up(start.watermark.last(), start.active.is_some())?;
+        self.tidy_up(start.watermark.last(), start.active.is_some(), again)?;
         lock.announce(self.storage())?;
         close_in_good_order(start.watermark)?;
         Ok(report)
     }
 
-    /// Repairs what is no part of the log's end.
-    fn tidy_up(&mut self, mark: &Watermark, last_grows: bool) -> Result<(), RecoverError> {
-        self.seal_all(mark, last_grows)?;
+    /// Repairs what is no part of the log's end. With `again`, footers that seem right are written once more: a repair
+    /// before this one may have seen a sync fail.
+    fn tidy_up(&mut self, mark: &Watermark, last_grows: bool, again: bool) -> Result<(), RecoverError> {
+        self.seal_all(mark, last_grows, again)?;
         self.remove_leftovers()
     }
 
@@ -322,7 +325,7 @@ impl Recovery<'_> {
     }
 
     /// Gives every segment its right footer, but the last one if it goes on growing.
-    fn seal_all(&mut self, mark: &Watermark, last_grows: bool) -> Result<(), RecoverError> {
+    fn seal_all(&mut self, mark: &Watermark, last_grows: bool, again: bool) -> Result<(), RecoverError> {
         if mark.offset == 0 {
             return Ok(());
         }
@@ -332,7 +335,8 @@ impl Recovery<'_> {
             if last_grows && first_seq == mark.segment {
                 continue;
             }
-            match reseal(self.storage(), self.directory, mark.ledger_id, first_seq, end) {
+            let sealable = Sealable { first_seq, end, again };
+            match reseal(self.storage(), self.directory, mark.ledger_id, sealable) {
                 Ok(true) => self.repaired.push(Repair::FooterWritten { segment: segment_name(first_seq) }),
                 Err(SealError::Storage(error)) => return Err(error.into()),
                 // Of one whose records are damaged, verification says so.

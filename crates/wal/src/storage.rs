@@ -74,6 +74,11 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// Random bytes, fit for ids and nonces.
     fn random(&self) -> [u8; 16];
 
+    /// The number of the running process, for people who ask who holds a lock.
+    fn process_id(&self) -> u32 {
+        std::process::id()
+    }
+
     /// What changes whenever a power cut may have lost what was written and not synced: the identity of the running
     /// system's boot. `None` if that can't be known.
     fn boot_id(&self) -> Option<String>;

@@ -69,6 +69,8 @@ pub(crate) struct Sealable {
     pub(crate) first_seq: Seq,
     /// The first record that isn't in it.
     pub(crate) end: Seq,
+    /// Whether a footer that it seems to have may be in the page cache alone, after a sync that failed.
+    pub(crate) again: bool,
 }
 
 /// What commits led to besides being written: work for the background.
@@ -322,7 +324,7 @@ impl Tail {
     fn end_active(&mut self) {
         if let Some(active) = self.active.take() {
             let (first_seq, end) = (active.segment.header.first_seq, self.written_end);
-            self.followup.sealable = Some(Sealable { first_seq, end });
+            self.followup.sealable = Some(Sealable { first_seq, end, again: false });
         }
     }
 

@@ -1,11 +1,15 @@
 //! What happens in the background: sealing segments that are full and making the next spare ready.
 //!
 //! Nothing that it does is needed for a record to be durable, and whatever it leaves undone is done at the next open.
+//!
+//! INVARIANT: segments are sealed in order, and one that couldn't be sealed holds up those behind it until more is asked
+//! for. So opening finds all that lack a footer by looking back from the end.
 
 use std::collections::VecDeque;
 
 use crate::log::Log;
-use crate::segment::seal::seal;
+use crate::segment::seal::{SealError, seal};
+use crate::storage::file::StorageError;
 use crate::sync::{Condvar, Mutex};
 use crate::tail::{Followup, Sealable};
 
@@ -19,6 +23,8 @@ pub(crate) struct Upkeep {
 #[derive(Debug, Default)]
 struct Tasks {
     sealable: VecDeque<Sealable>,
+    /// Sealing failed, so: it is tried again when more is asked for.
+    failure: Option<StorageError>,
     spare_bytes: Option<u64>,
     stop: bool,
 }
@@ -36,6 +42,7 @@ impl Upkeep {
             return;
         }
         let mut tasks = self.tasks.lock();
+        tasks.failure = None;
         tasks.sealable.extend(followup.sealable);
         tasks.spare_bytes = followup.spare_bytes.or(tasks.spare_bytes);
         self.wake.notify_one();
@@ -43,8 +50,21 @@ impl Upkeep {
 
     /// Lets the thread end once it has sealed what is to be sealed.
     pub(crate) fn stop(&self) {
-        self.tasks.lock().stop = true;
+        let mut tasks = self.tasks.lock();
+        (tasks.stop, tasks.failure) = (true, None);
         self.wake.notify_one();
+    }
+
+    /// This couldn't be sealed, and nothing behind it is until more is asked for.
+    fn hold(&self, sealable: Sealable, failure: StorageError) {
+        let mut tasks = self.tasks.lock();
+        tasks.sealable.push_front(Sealable { again: true, ..sealable });
+        tasks.failure = Some(failure);
+    }
+
+    /// Why something that should be sealed isn't.
+    pub(crate) fn failure(&self) -> Option<StorageError> {
+        self.tasks.lock().failure.clone()
     }
 
     /// Waits for something to do. `None` when there will be nothing more.
@@ -66,7 +86,9 @@ impl Upkeep {
 
 impl Tasks {
     fn take(&mut self) -> Option<Task> {
-        if let Some(sealable) = self.sealable.pop_front() {
+        if self.failure.is_none()
+            && let Some(sealable) = self.sealable.pop_front()
+        {
             return Some(Task::Seal(sealable));
         }
         // A log that is being given up needs no successor for its segment.
@@ -96,9 +118,12 @@ impl Log {
             return;
         }
         match task {
-            Task::Seal(Sealable { first_seq, end }) => {
-                let sealed = seal(&*self.storage, &self.directory, self.ledger_id, first_seq, end);
+            Task::Seal(sealable) => {
+                let sealed = seal(&*self.storage, &self.directory, self.ledger_id, sealable);
                 self.counters.count_seal(sealed.is_ok());
+                if let Err(SealError::Storage(error)) = sealed {
+                    self.upkeep.hold(sealable, error);
+                }
             }
             // If there is no space for it now, whoever needs it will try again, and say so.
             Task::PrepareSpare(bytes) => drop(self.shelf.prepare(bytes)),

@@ -58,8 +58,19 @@ impl Examination<'_> {
         claim(report.next_seq.get() == found.len() as u64, "the report says what was found", || {
             format!("{report:?}, {} found", found.len())
         })?;
+        claim(
+            !report.clean || report.torn_tail_bytes == 0,
+            "a log that was closed has no torn tail",
+            || format!("{report:?}"),
+        )?;
         self.torn_bytes_are_kept(&disk, &report)?;
+        let next = directory().join(format!("{:020}.wal", found.len()));
         let found = appended(&wal, found)?;
+        claim(
+            report.clean || disk.medium().find(&next).is_some(),
+            "a recovered log goes on in a new segment",
+            || format!("{report:?}"),
+        )?;
         let recovered = 1 + self.sequel(&disk, wal, &found)?;
         Ok(recovered)
     }
@@ -90,7 +101,9 @@ impl Examination<'_> {
         };
         let before = self.state.find(&directory().join(segment)).map(|file| self.state.live(file));
         let original = before.and_then(|bytes| bytes.get(offset..offset + kept.len()));
-        claim(original == Some(kept.as_slice()), CLAIM, || format!("{report:?}"))
+        claim(original == Some(kept.as_slice()), CLAIM, || format!("{report:?}"))?;
+        let whole = offset == 0 || kept.len() as u64 == report.torn_tail_bytes;
+        claim(whole, CLAIM, || format!("{} bytes of {report:?}", kept.len()))
     }
 
     /// What happens next, one of several things. Returns how many more states were recovered.

@@ -17,6 +17,8 @@ use crate::laboratory::workload::Workload;
 pub enum Coverage {
     /// At most so many at each moment, chosen at random where there are more.
     Sample(u32),
+    /// At most so many when the life is over, and none before.
+    End(u32),
     /// All of them. Moments before this one were looked at already, in a life that started the same way.
     All {
         /// The first moment that is looked at.
@@ -105,6 +107,7 @@ impl Exploration<'_> {
     fn run(&mut self, coverage: Coverage) -> Result<(), Broken> {
         let first = match coverage {
             Coverage::All { from } => from,
+            Coverage::End(_) => self.life.trace.len(),
             Coverage::Sample(_) => 0,
         };
         let mut medium = Medium::new(self.workload.geometry);
@@ -124,13 +127,15 @@ impl Exploration<'_> {
     fn cut_power(&mut self, moment: Moment, medium: &Medium, coverage: Coverage) -> Result<(), Broken> {
         let point = CrashPoint::of(medium);
         match coverage {
-            Coverage::Sample(states_max) if point.states() > f64::from(states_max) => {
+            Coverage::Sample(states_max) | Coverage::End(states_max)
+                if point.states() > f64::from(states_max) =>
+            {
                 for sample in 0..states_max {
                     let seed = derived_seed(self.workload.seed, (moment as u64) << 32 | u64::from(sample));
                     self.cut_power_so(moment, &point, &mut Leaning::new(seed))?;
                 }
             }
-            Coverage::Sample(_) | Coverage::All { .. } => {
+            Coverage::Sample(_) | Coverage::End(_) | Coverage::All { .. } => {
                 let mut odometer = Odometer::default();
                 loop {
                     self.cut_power_so(moment, &point, &mut odometer)?;

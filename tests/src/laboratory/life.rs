@@ -192,6 +192,13 @@ impl Living<'_> {
 
     /// What this process and another one are shown binds the log.
     fn look(&mut self) -> Result<(), Violation> {
+        self.disk.suspend_faults(!self.workload.looks_may_fail);
+        let looked = self.look_around();
+        self.disk.suspend_faults(false);
+        looked
+    }
+
+    fn look_around(&mut self) -> Result<(), Violation> {
         let Some(wal) = &self.wal else { return Ok(()) };
         let own = wal.reader();
         if let Some(found) = self.records_of(&own)? {

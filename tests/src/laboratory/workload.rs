@@ -55,6 +55,8 @@ pub struct Workload {
     pub commit_alignment_bytes: u32,
     /// Whether calls are short and interrupted now and then.
     pub short_calls: bool,
+    /// Whether what only looks at the log may meet failing calls too. Most calls are such looks.
+    pub looks_may_fail: bool,
     /// What is done, in order.
     pub steps: Vec<Step>,
 }
@@ -72,6 +74,7 @@ impl Workload {
             segment_bytes: 8 << 10,
             commit_alignment_bytes: 8,
             short_calls: false,
+            looks_may_fail: false,
             steps,
         }
     }
@@ -92,6 +95,7 @@ impl Workload {
             segment_bytes: [8, 8, 12, 16, 32][random.below(5)] << 10,
             commit_alignment_bytes: if aligned { sector } else { 8 },
             short_calls: random.one_in(4),
+            looks_may_fail: random.one_in(4),
             steps: (0..steps).map(|_| random_step(&mut random)).collect(),
         }
     }
@@ -110,17 +114,17 @@ fn random_step(random: &mut Random) -> Step {
             Step::Submit((0..records).map(|_| random_size(random)).collect())
         }
         20..=21 => Step::Sync,
-        22..=26 => Step::Tend,
-        27..=28 => Step::Close,
-        29..=31 => Step::Kill,
-        32..=33 => Step::CutPower(random.bits()),
-        34 => Step::Recover,
-        35..=37 => Step::Fail(Plan {
-            after: random.bits() % 24,
+        22..=25 => Step::Tend,
+        26..=27 => Step::Close,
+        28..=30 => Step::Kill,
+        31..=32 => Step::CutPower(random.bits()),
+        33 => Step::Recover,
+        34..=36 => Step::Fail(Plan {
+            after: random.bits() % 16,
             failure: random.below(6),
             persists: random.one_in(2),
         }),
-        38 => Step::Heal,
+        37..=38 => Step::Heal,
         _ => Step::PutClockBack,
     }
 }

@@ -200,7 +200,7 @@ impl Sealed {
 }
 
 /// How much of a growing segment is read at a time by whoever reads it in order.
-const CHUNK_BYTES: usize = 256 << 10;
+const CHUNK_BYTES: u64 = 256 << 10;
 
 /// Reads a segment's records one after the other, sparing the work that neighbours share.
 #[derive(Debug, Clone)]
@@ -242,8 +242,10 @@ impl GrowingRun {
         let place = index.lock().place_of(&self.segment.segment, seq, durable_end).ok()?;
         let RecordPlace::At { offset, commit_time_ns, .. } = place else { return None };
         self.decode(seq, offset, commit_time_ns).or_else(|| {
-            let mut bytes = vec![0; CHUNK_BYTES];
-            let read = self.segment.segment.file.read_up_to(&mut bytes, offset).ok()?;
+            let file = &self.segment.segment.file;
+            let rest_bytes = file.length().ok()?.saturating_sub(offset);
+            let mut bytes = vec![0; in_memory(rest_bytes.min(CHUNK_BYTES))];
+            let read = file.read_up_to(&mut bytes, offset).ok()?;
             bytes.truncate(read);
             (self.chunk, self.start) = (bytes.into(), offset);
             self.decode(seq, offset, commit_time_ns)

@@ -11,6 +11,7 @@ use crate::segment::name::segment_name;
 use crate::segment::seal::seal;
 use crate::seq::{LedgerId, Seq};
 use crate::storage::{DiskStorage, OpenMode};
+use crate::tail::Sealable;
 use crate::watermark::Watermark;
 use crate::{Reader, ReaderOptions, VerifyOptions, verify};
 
@@ -41,7 +42,8 @@ fn example() -> Vec<u8> {
     bytes.extend_from_slice(batch.framed(&header(), HEADER_END, Seq::ZERO, TIME_NS));
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join(segment_name(Seq::ZERO)), &bytes).unwrap();
-    seal(&DiskStorage, directory.path(), header().ledger_id, Seq::ZERO, Seq::new(2)).unwrap();
+    let sealable = Sealable { first_seq: Seq::ZERO, end: Seq::new(2), again: false };
+    seal(&DiskStorage, directory.path(), header().ledger_id, sealable).unwrap();
     std::fs::read(directory.path().join(segment_name(Seq::ZERO))).unwrap()
 }
 

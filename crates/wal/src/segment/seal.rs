@@ -21,6 +21,7 @@ use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::StorageError;
 use crate::storage::{OpenMode, Storage};
+use crate::tail::Sealable;
 use crate::torn;
 
 /// Why a segment wasn't sealed.
@@ -112,16 +113,16 @@ impl Sealing {
     }
 }
 
-/// Seals the segment, all of whose records before `end` are durable. One that is sealed already is left alone.
+/// Seals a segment, all of whose records are durable. One that is sealed already is left alone.
 pub(crate) fn seal(
     storage: &dyn Storage,
     directory: &Path,
     ledger_id: LedgerId,
-    first_seq: Seq,
-    end: Seq,
+    sealable: Sealable,
 ) -> Result<(), SealError> {
+    let Sealable { first_seq, end, again } = sealable;
     let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
-    if segment.trailer()?.is_some() {
+    if segment.trailer()?.is_some() && !again {
         return Ok(());
     }
     let sealing = prepare(&segment, end)?;
@@ -133,9 +134,9 @@ pub(crate) fn reseal(
     storage: &dyn Storage,
     directory: &Path,
     ledger_id: LedgerId,
-    first_seq: Seq,
-    end: Seq,
+    sealable: Sealable,
 ) -> Result<bool, SealError> {
+    let Sealable { first_seq, end, again } = sealable;
     let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
     let sealing = prepare(&segment, end)?;
     if segment.file.length()? == sealing.data_end + sealing.rest_bytes() {
@@ -143,6 +144,9 @@ pub(crate) fn reseal(
         let read = segment.file.read_up_to(&mut found, sealing.data_end)?;
         found.truncate(read);
         if sealing.compare(&found) == Sealed::Whole {
+            if again {
+                write_footer(storage, directory, &segment, &sealing)?;
+            }
             return Ok(false);
         }
         let (padding, _) = sealing.split(&found);

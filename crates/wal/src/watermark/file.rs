@@ -14,7 +14,7 @@ use crate::sync::thread;
 use crate::watermark::{Slots, WATERMARK_BYTES, Watermark};
 
 /// How often slots are read again of which one is torn, because the writer may be writing it at this moment.
-const READ_ATTEMPTS_MAX: u32 = 100;
+const READ_ATTEMPTS_MAX: u32 = 8;
 
 /// The writer's side: the open file and what it said last.
 #[derive(Debug)]

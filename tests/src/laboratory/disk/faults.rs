@@ -81,6 +81,11 @@ impl Call {
 }
 
 impl Failure {
+    /// Whether a write that fails so may have written something.
+    pub(crate) fn is_for_lack_of_space(self) -> bool {
+        self == NO_SPACE || self == OVER_QUOTA
+    }
+
     /// Whether it is over by itself: the same call succeeds when it is made again.
     fn passes(self) -> bool {
         self == INTERRUPTED
@@ -113,15 +118,28 @@ pub(crate) struct Faults {
     failing: Option<(Call, Failure)>,
     /// Whether a call failed since the plan was made.
     pub(crate) struck: bool,
+    /// Nothing fails, and no call counts.
+    pub(crate) suspended: bool,
 }
 
 impl Faults {
     pub(crate) fn plan(&mut self, plan: Plan) {
-        *self = Faults { plan: Some(plan), failing: None, struck: false };
+        *self = Faults { plan: Some(plan), ..Faults::default() };
+    }
+
+    /// A write that was to fail like this wrote a part, and said so: the rest of it fails.
+    pub(crate) fn fail_next(&mut self, failure: Failure) {
+        let at = Call::Write.failures().iter().position(|possible| *possible == failure);
+        if self.failing.is_none() {
+            self.plan = at.map(|failure| Plan { after: 0, failure, persists: false });
+        }
     }
 
     /// How this call fails, if it does.
     pub(crate) fn strike(&mut self, call: Call) -> Option<Failure> {
+        if self.suspended {
+            return None;
+        }
         if let Some((failing, failure)) = self.failing {
             return (failing == call).then_some(failure);
         }

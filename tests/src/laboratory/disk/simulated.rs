@@ -137,6 +137,11 @@ impl SimulatedDisk {
         self.state.lock().faults = Faults::default();
     }
 
+    /// Lets nothing fail for a while, or fail again as planned.
+    pub fn suspend_faults(&self, suspended: bool) {
+        self.state.lock().faults.suspended = suspended;
+    }
+
     /// Whether a call failed since it was told to let one fail.
     #[must_use]
     pub fn was_struck(&self) -> bool {
@@ -173,6 +178,14 @@ impl State {
     }
 }
 
+/// Whether a call does less than it was asked for, without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stall {
+    No,
+    InPart,
+    Whole,
+}
+
 fn no_such_file() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
@@ -188,11 +201,11 @@ impl Process {
     /// The disk's state, if this process lives and the call doesn't fail.
     fn call(&self, call: Call) -> io::Result<MutexGuard<'_, State>> {
         let (state, stalls) = self.call_may_stall(call)?;
-        if stalls { Err(io::Error::from_raw_os_error(INPUT_OUTPUT_ERROR)) } else { Ok(state) }
+        if stalls == Stall::Whole { Err(io::Error::from_raw_os_error(INPUT_OUTPUT_ERROR)) } else { Ok(state) }
     }
 
     /// As [`Process::call`]; also says whether the call is to come to nothing without an error.
-    fn call_may_stall(&self, call: Call) -> io::Result<(MutexGuard<'_, State>, bool)> {
+    fn call_may_stall(&self, call: Call) -> io::Result<(MutexGuard<'_, State>, Stall)> {
         let mut state = self.disk.state.lock();
         if state.process != self.number {
             return Err(io::Error::from_raw_os_error(INPUT_OUTPUT_ERROR));
@@ -203,8 +216,14 @@ impl Process {
             return Err(io::ErrorKind::Interrupted.into());
         }
         match state.faults.strike(call) {
-            None => Ok((state, false)),
-            Some(Failure::NoProgress) => Ok((state, true)),
+            None => Ok((state, Stall::No)),
+            Some(Failure::NoProgress) => Ok((state, Stall::Whole)),
+            Some(failure)
+                if call == Call::Write && failure.is_for_lack_of_space() && state.random.one_in(2) =>
+            {
+                state.faults.fail_next(failure);
+                Ok((state, Stall::InPart))
+            }
             Some(failure) => Err(failure.error().expect("only no progress is without an error")),
         }
     }
@@ -277,6 +296,10 @@ impl Storage for Process {
         (u128::from(low) << 64 | u128::from(high)).to_le_bytes()
     }
 
+    fn process_id(&self) -> u32 {
+        u32::try_from(self.number).unwrap_or(u32::MAX)
+    }
+
     fn boot_id(&self) -> Option<String> {
         Some(format!("boot-{}", self.disk.state.lock().medium.boots()))
     }
@@ -313,10 +336,11 @@ impl StorageFile for Handle {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let (mut state, stalls) = self.process.call_may_stall(Call::Write)?;
-        if stalls {
-            return Ok(0);
-        }
-        let moved = state.moved(bytes.len());
+        let moved = match stalls {
+            Stall::Whole => return Ok(0),
+            Stall::InPart => 1 + state.random.below(bytes.len().max(2) - 1),
+            Stall::No => state.moved(bytes.len()),
+        };
         state.change(Operation::Write(self.file, address(offset)?, bytes[..moved].into()));
         Ok(moved)
     }

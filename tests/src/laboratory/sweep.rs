@@ -1,0 +1,105 @@
+//! Every call that a log makes, failed once and for good, in every way in which such a call can fail.
+//!
+//! A call is named by its number, so no place in the code that makes one is left out.
+
+use runledger_wal::Durability;
+
+use crate::laboratory::disk::faults::Plan;
+use crate::laboratory::explorer::{Coverage, Finding, Tally, explore, guarded};
+use crate::laboratory::life::live;
+use crate::laboratory::workload::{Size, Step, Workload};
+
+/// No call can fail in more ways.
+const FAILURES_MAX: usize = 6;
+
+/// How many states are looked at when such a life has ended.
+const STATES_AT_THE_END: u32 = 2;
+
+/// Lives that between them make every call that there is.
+#[must_use]
+pub fn lives() -> Vec<Workload> {
+    let append = |bytes| Step::Append(Size(bytes), Durability::Durable);
+    let written = |bytes| Step::Append(Size(bytes), Durability::Written);
+    let buffered = |bytes| Step::Append(Size(bytes), Durability::Buffered);
+    let batch = Step::Batch(vec![Size(40), Size(700), Size(9)], Durability::Durable);
+    let tend = Step::Tend;
+    let lives = [
+        // Creation, rotation, sealing, a spare, a good end, and another beginning.
+        vec![
+            append(900),
+            append(1900),
+            tend.clone(),
+            tend.clone(),
+            append(1800),
+            tend.clone(),
+            tend.clone(),
+            Step::Close,
+            append(30),
+        ],
+        // The end of a process, with something that nobody was told is durable.
+        vec![
+            append(200),
+            written(600),
+            Step::Kill,
+            append(50),
+            tend.clone(),
+            tend.clone(),
+            Step::Kill,
+            Step::Recover,
+            append(60),
+        ],
+        // Several records in one commit, what nobody waits for, and one that fills a segment.
+        vec![
+            Step::Submit(vec![Size(30), Size(800)]),
+            buffered(300),
+            tend.clone(),
+            batch,
+            append(9000),
+            buffered(20),
+            Step::Close,
+            append(20),
+        ],
+        // A power cut, whose recovery cuts what is torn.
+        vec![
+            append(100),
+            written(1500),
+            written(1200),
+            Step::CutPower(3),
+            append(70),
+            Step::Kill,
+            append(10),
+        ],
+        // The same, repaired.
+        vec![
+            append(100),
+            written(1500),
+            Step::CutPower(5),
+            Step::Recover,
+            append(70),
+            Step::Close,
+            Step::Recover,
+            append(5),
+        ],
+    ];
+    lives.into_iter().map(Workload::of_steps).collect()
+}
+
+/// Lives through this life again and again, with a failing call each time.
+pub fn fail_each_call(life: &Workload, moment_stride: u64) -> Result<Tally, Box<Finding>> {
+    let undisturbed = guarded(|| live(life));
+    let calls = undisturbed
+        .map_err(|violation| Box::new(Finding { workload: life.clone(), end: None, violation }))?
+        .calls;
+    let mut total = Tally::default();
+    for after in (0..calls).step_by(usize::try_from(moment_stride).unwrap_or(1)) {
+        for failure in 0..FAILURES_MAX {
+            for persists in [false, true] {
+                let mut disturbed = life.clone();
+                disturbed.looks_may_fail = after % 2 == 1;
+                disturbed.steps.insert(0, Step::Fail(Plan { after, failure, persists }));
+                total.add(explore(&disturbed, Coverage::End(STATES_AT_THE_END))?);
+            }
+        }
+    }
+    Ok(total)
+}
