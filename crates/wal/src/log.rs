@@ -200,7 +200,7 @@ impl Log {
             // The last commit couldn't be written for lack of space; what was written before it still can be synced.
             tail.sync()?;
         }
-        if let Some(error) = self.upkeep.failure() {
+        if let Some(error) = self.upkeep.doubt() {
             // Opening seals a log again that wasn't closed in good order, and only that.
             return Err(error.into());
         }

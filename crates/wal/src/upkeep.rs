@@ -58,13 +58,14 @@ impl Upkeep {
     /// This couldn't be sealed, and nothing behind it is until more is asked for.
     fn hold(&self, sealable: Sealable, failure: StorageError) {
         let mut tasks = self.tasks.lock();
-        tasks.sealable.push_front(Sealable { again: true, ..sealable });
+        let again = sealable.again || is_doubtful(&failure);
+        tasks.sealable.push_front(Sealable { again, ..sealable });
         tasks.failure = Some(failure);
     }
 
-    /// Why something that should be sealed isn't.
-    pub(crate) fn failure(&self) -> Option<StorageError> {
-        self.tasks.lock().failure.clone()
+    /// Why a footer may be in the page cache and not on the medium, if one may.
+    pub(crate) fn doubt(&self) -> Option<StorageError> {
+        self.tasks.lock().failure.clone().filter(is_doubtful)
     }
 
     /// Waits for something to do. `None` when there will be nothing more.
@@ -82,6 +83,11 @@ impl Upkeep {
     fn try_next(&self) -> Option<Task> {
         self.tasks.lock().take()
     }
+}
+
+/// Whether more may seem to be there, after this failure, than is on the medium.
+fn is_doubtful(failure: &StorageError) -> bool {
+    failure.operation() == "sync"
 }
 
 impl Tasks {

@@ -86,7 +86,7 @@ impl Copy {
     fn seal_full(&mut self) -> Result<(), StorageError> {
         let Some(full) = self.tail.take_followup().sealable else { return Ok(()) };
         let storage = &*self.options.storage;
-        match seal(storage, &self.directory, self.ledger_id, full.first_seq, full.end) {
+        match seal(storage, &self.directory, self.ledger_id, full) {
             Ok(()) => Ok(()),
             Err(SealError::Storage(error)) => Err(error),
             Err(SealError::Unsound) => Err(reads_back_otherwise(&self.directory)),
