@@ -38,6 +38,15 @@ impl FileImage {
         self.change(Change::Write(offset, bytes));
     }
 
+    /// Has the last write write all of the sectors that it touches, as programs see them.
+    pub(crate) fn widen_last_write(&mut self, sector_bytes: usize) {
+        if let Some(Change::Write(offset, bytes)) = self.pending.last_mut() {
+            let end = (*offset + bytes.len()).next_multiple_of(sector_bytes).min(self.live.len());
+            *offset -= *offset % sector_bytes;
+            *bytes = self.live[*offset..end].into();
+        }
+    }
+
     pub(crate) fn set_length(&mut self, length: usize) {
         self.change(Change::Length(length));
     }

@@ -125,7 +125,12 @@ impl Medium {
                 self.live_names.insert(Arc::clone(path), self.files.len());
                 self.files.push(FileImage { recycled, ..FileImage::default() });
             }
-            Operation::Write(file, offset, bytes) => self.files[*file].write(*offset, Arc::clone(bytes)),
+            Operation::Write(file, offset, bytes) => {
+                self.files[*file].write(*offset, Arc::clone(bytes));
+                if !self.geometry.powersafe {
+                    self.files[*file].widen_last_write(self.geometry.sector_bytes);
+                }
+            }
             Operation::SetLength(file, length) => self.files[*file].set_length(*length),
             Operation::Sync(file) => self.files[*file].sync(),
             Operation::FailedSync(file, seed) => {
