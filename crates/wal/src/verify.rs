@@ -313,7 +313,10 @@ impl Verification<'_> {
             mode: OpenMode::Read,
         };
         let examined = beyond.examine(mark);
-        let nothing = matches!(&examined, Ok(examined) if examined.behind == Behind::Nothing);
+        let nothing = matches!(
+            &examined,
+            Ok(examined) if matches!(examined.behind, Behind::Nothing | Behind::PartOfFooter)
+        );
         // A commit on its way looks like anything. Whether somebody is writing is asked only if it matters.
         if !nothing && !lock_is_ours && lock::is_held(storage, self.directory)? {
             return Ok(());

@@ -119,6 +119,7 @@ fn decayed(started: Instant) -> ExitCode {
     let flipped = || -> Result<u64, Violation> {
         decay::stale_bytes_are_never_accepted()?;
         decay::misplaced_frames_are_never_accepted()?;
+        decay::gaps_behind_an_old_watermark_are_refused()?;
         let mut flips = 0;
         for left in [Left::Closed, Left::Killed, Left::WithoutItsLastWatermark] {
             let specimen = Specimen::prepare(left)?;

@@ -4,6 +4,7 @@ use runledger_wal::{
     OpenError, OpenReport, ReadError, Reader, ReaderOptions, Record, Seq, VerifyOptions, VerifyReport, Wal,
     verify,
 };
+use std::ops::Not as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -239,6 +240,39 @@ fn verified(medium: &Medium) -> Result<VerifyReport, Violation> {
 
 fn shown(record: &Record) -> (Vec<u8>, i64) {
     (record.payload().to_vec(), record.commit_time())
+}
+
+/// With a watermark as old as the log itself, all is found, and a segment that is missing before others is missed.
+pub fn gaps_behind_an_old_watermark_are_refused() -> Result<(), Violation> {
+    let durable = runledger_wal::Durability::Durable;
+    let workload = Workload::of_steps(vec![Step::Append(Size(2500), durable); 4]);
+    let watermark = directory().join("watermark");
+    let (mut medium, mut first) = (Medium::new(workload.geometry), None);
+    for operation in &live(&workload)?.trace {
+        medium.apply(operation);
+        if let Some(file) = medium.find(&watermark).filter(|_| first.is_none()) {
+            first = Some(Arc::clone(medium.live(file)));
+        }
+    }
+    let (Some(file), Some(first)) = (medium.find(&watermark), first) else {
+        return Err(Violation::new("a log has a watermark", ""));
+    };
+    medium.apply(&Operation::Write(file, 0, first[..].into()));
+    let look = |medium: &Medium| opened(&workload, &SimulatedDisk::new(medium.clone(), 1));
+    let whole =
+        look(&medium).map_err(|error| Violation::new("an old watermark is enough", format!("{error:?}")))?;
+    claim(whole.1.next_seq == Seq::new(4), "an old watermark loses nothing", || format!("{:?}", whole.1))?;
+    let segments: Vec<_> =
+        medium.contents().into_keys().filter(|name| name.ends_with("spare.wal").not()).collect();
+    let segments: Vec<_> =
+        segments.iter().filter(|name| name.extension().is_some_and(|it| it == "wal")).collect();
+    for name in segments.iter().take(segments.len().saturating_sub(1)) {
+        let mut gap = medium.clone();
+        gap.apply(&Operation::Remove(Arc::clone(name)));
+        let refused = matches!(look(&gap), Err(OpenError::Damaged(_)));
+        claim(refused, "a log with a gap is refused", || name.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// A commit of another log, at the right offset and with the right number, isn't taken for one of this.

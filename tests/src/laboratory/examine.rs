@@ -64,6 +64,11 @@ impl Examination<'_> {
             || format!("{report:?}"),
         )?;
         self.torn_bytes_are_kept(&disk, &report)?;
+        let mut recovered = 1;
+        if Random::new(!self.seed).one_in(4) {
+            let state = CrashPoint::of(&disk.medium()).state(&mut Replay::new(&[]));
+            recovered += self.exact(&state, &found, "what was shown at once survives a power cut at once")?;
+        }
         let next = directory().join(format!("{:020}.wal", found.len()));
         let found = appended(&wal, found)?;
         claim(
@@ -71,8 +76,7 @@ impl Examination<'_> {
             "a recovered log goes on in a new segment",
             || format!("{report:?}"),
         )?;
-        let recovered = 1 + self.sequel(&disk, wal, &found)?;
-        Ok(recovered)
+        Ok(recovered + self.sequel(&disk, wal, &found)?)
     }
 
     fn opened(&self, disk: &SimulatedDisk) -> Result<(Wal, OpenReport), Violation> {
@@ -103,7 +107,10 @@ impl Examination<'_> {
         let original = before.and_then(|bytes| bytes.get(offset..offset + kept.len()));
         claim(original == Some(kept.as_slice()), CLAIM, || format!("{report:?}"))?;
         let whole = offset == 0 || kept.len() as u64 == report.torn_tail_bytes;
-        claim(whole, CLAIM, || format!("{} bytes of {report:?}", kept.len()))
+        claim(whole, CLAIM, || format!("{} bytes of {report:?}", kept.len()))?;
+        let after = CrashPoint::of(&medium).state(&mut Replay::new(&[]));
+        let survives = after.find(torn).is_some_and(|file| after.live(file) == kept);
+        claim(survives, "what is cut is kept aside, also after a power cut", || format!("{report:?}"))
     }
 
     /// What happens next, one of several things. Returns how many more states were recovered.

@@ -215,6 +215,19 @@ impl Living<'_> {
                 return Err(Violation::new("a reader opens beside the writer", format!("{error:?}")));
             }
         }
+        self.knock()
+    }
+
+    /// Nobody else may write.
+    fn knock(&mut self) -> Result<(), Violation> {
+        match self.try_open() {
+            Err(OpenError::Locked { .. }) => {}
+            Err(OpenError::Storage(_)) if self.disk.was_struck() => self.heal(),
+            other => {
+                let detail = format!("{:?}", other.map(|_| ()));
+                return Err(Violation::new("a second writer is refused", detail));
+            }
+        }
         Ok(())
     }
 

@@ -45,10 +45,10 @@ const DETECTIVES: [Detective; 4] = [
             looked.err()
         })
     }),
-    ("stale and misplaced bytes", |_| {
-        decay::stale_bytes_are_never_accepted()
-            .and_then(|()| decay::misplaced_frames_are_never_accepted())
-            .err()
+    ("stale, misplaced and missing bytes", |_| {
+        let misplaced = decay::misplaced_frames_are_never_accepted;
+        let gaps = decay::gaps_behind_an_old_watermark_are_refused;
+        decay::stale_bytes_are_never_accepted().and_then(|()| misplaced()).and_then(|()| gaps()).err()
     }),
     ("failing calls", |_| {
         let fails = |life| sweep::fail_each_call(life, CALL_STRIDE).err();

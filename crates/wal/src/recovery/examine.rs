@@ -203,8 +203,11 @@ fn judge(
     let header = last.segment.header.clone();
     let mut window = Window::new(&file, file.length()?);
     let data_end = if last.sealed { end.offset } else { window.data_end(end.offset)? };
-    if data_end == end.offset || is_footer_part(&last.segment, end, data_end)? {
+    if data_end == end.offset {
         return Ok(Some((Behind::Nothing, None)));
+    }
+    if is_footer_part(&last.segment, end, data_end)? {
+        return Ok(Some((Behind::PartOfFooter, None)));
     }
     let (offset, problem) =
         problem.unwrap_or((end.offset, Problem::NotZero { part: "segment", field: "the unwritten rest" }));

@@ -16,6 +16,8 @@ pub(crate) enum Mark {
 pub(crate) enum Behind {
     /// Zeroes, or the file's end, or a footer.
     Nothing,
+    /// A part of the footer that belongs there: sealing was cut short.
+    PartOfFooter,
     /// Bytes that are no commit, and no valid frame behind them.
     Junk,
     /// Bytes that are no commit, and a valid frame behind them that doesn't say that they were durable.
@@ -57,18 +59,21 @@ const fn row(mark: Mark, behind: Behind, answer: Answer, ambiguous: bool) -> Row
 
 /// Every combination, once.
 #[rustfmt::skip]
-pub(crate) const TABLE: [Row; 15] = [
+pub(crate) const TABLE: [Row; 18] = [
     row(Mark::Clean,  Behind::Nothing,         Answer::Continue, false),
+    row(Mark::Clean,  Behind::PartOfFooter,    Answer::Seal,     false),
     row(Mark::Clean,  Behind::Junk,            Answer::Cut,      false),
     row(Mark::Clean,  Behind::FrameBehindJunk, Answer::Cut,      true),
     row(Mark::Clean,  Behind::Contradiction,   Answer::Refuse,   false),
     row(Mark::Clean,  Behind::EmptySegment,    Answer::SetAside, false),
     row(Mark::Exact,  Behind::Nothing,         Answer::Seal,     false),
+    row(Mark::Exact,  Behind::PartOfFooter,    Answer::Seal,     false),
     row(Mark::Exact,  Behind::Junk,            Answer::Cut,      false),
     row(Mark::Exact,  Behind::FrameBehindJunk, Answer::Cut,      true),
     row(Mark::Exact,  Behind::Contradiction,   Answer::Refuse,   false),
     row(Mark::Exact,  Behind::EmptySegment,    Answer::SetAside, false),
     row(Mark::MayLag, Behind::Nothing,         Answer::Seal,     false),
+    row(Mark::MayLag, Behind::PartOfFooter,    Answer::Seal,     false),
     row(Mark::MayLag, Behind::Junk,            Answer::Cut,      true),
     row(Mark::MayLag, Behind::FrameBehindJunk, Answer::Cut,      true),
     row(Mark::MayLag, Behind::Contradiction,   Answer::Refuse,   false),
@@ -86,8 +91,14 @@ mod tests {
     use super::*;
 
     const MARKS: [Mark; 3] = [Mark::Clean, Mark::Exact, Mark::MayLag];
-    const BEHINDS: [Behind; 5] =
-        [Behind::Nothing, Behind::Junk, Behind::FrameBehindJunk, Behind::Contradiction, Behind::EmptySegment];
+    const BEHINDS: [Behind; 6] = [
+        Behind::Nothing,
+        Behind::PartOfFooter,
+        Behind::Junk,
+        Behind::FrameBehindJunk,
+        Behind::Contradiction,
+        Behind::EmptySegment,
+    ];
 
     #[test]
     fn every_combination_has_exactly_one_line() {
