@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod commit_model;
+mod crash;
 mod docs;
 mod examples;
 mod fuzz;
@@ -46,6 +47,8 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// The crash laboratory: without arguments, what CI runs of it.
+    Crash(crash::Arguments),
     /// The benchmark harness in release mode; what follows is passed on to it.
     Bench {
         /// Arguments of the harness, `--help` among them.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Fuzz { target, seconds } => {
             fuzz::run(&repository, target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
         }
+        Command::Crash(arguments) => crash::run(&repository, &arguments),
         Command::Bench { arguments } => bench::run(&repository, &arguments),
     });
     outcome.unwrap_or_else(|error| {

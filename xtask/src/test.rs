@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::check::{self, FEATURES};
 use crate::repository::Repository;
-use crate::{commit_model, docs, examples, machine, step};
+use crate::{commit_model, crash, docs, examples, machine, step};
 
 /// Names the folder of recorded agent sessions that the real-data tests read.
 const REAL_DATA_VARIABLE: &str = "RUNLEDGER_REAL_DATA";
@@ -26,6 +26,7 @@ pub(crate) fn run(repository: &Repository) -> Result<ExitCode> {
     step::run("doc tests", &mut doc_tests)?;
 
     commit_model::run(repository)?;
+    crash::run_all(repository)?;
 
     let runnable = machine::probe(repository)?;
     let mut runner = test_runner(repository, &runnable)?;

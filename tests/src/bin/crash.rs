@@ -55,6 +55,9 @@ enum Work {
         #[arg(long)]
         bug: Option<String>,
     },
+    /// The names of the bugs that take several threads to be seen: the model of the commit protocol looks for them.
+    #[cfg(feature = "planted-bugs")]
+    ThreadedBugs,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,8 @@ fn main() -> ExitCode {
         Work::Decay => return decayed(started),
         #[cfg(feature = "planted-bugs")]
         Work::Planted { bug } => return planted::run(bug.as_deref(), arguments.json),
+        #[cfg(feature = "planted-bugs")]
+        Work::ThreadedBugs => return planted::name_threaded(),
     };
     let seed = match arguments.work {
         Work::States { seed, .. } | Work::Life { seed, .. } => Some(seed),
@@ -185,6 +190,14 @@ mod planted {
             println!("{}", line(&verdict, json));
         }
         if escaped == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// Names those that are left to others.
+    pub(crate) fn name_threaded() -> ExitCode {
+        for bug in Bug::ALL.iter().filter(|bug| bug.needs_threads()) {
+            println!("{}", bug.name());
+        }
+        ExitCode::SUCCESS
     }
 
     fn line(verdict: &Verdict, json: bool) -> String {
