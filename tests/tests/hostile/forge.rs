@@ -14,7 +14,7 @@ fn seal(bytes: &mut [u8], covered: Range<usize>, crc_at: usize, seed: u32) {
     set(bytes, crc_at, &crc.to_le_bytes());
 }
 
-fn seed(segment: &[u8], offset: usize) -> u32 {
+pub(crate) fn seed(segment: &[u8], offset: usize) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&segment[40..56]), &(offset as u64).to_le_bytes())
 }
 

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 #![expect(clippy::indexing_slicing, reason = "a failure here is the test's own report")]
 
+mod bounded_memory;
 mod cut_files;
 mod entries;
 mod extremes;
@@ -17,3 +18,4 @@ mod many_segments;
 mod oracle;
 mod small_log;
 mod sparse_storage;
+mod unsynced_disk;
