@@ -6,3 +6,5 @@ pub mod commit_model;
 pub mod laboratory;
 
 pub mod machine;
+
+pub mod random;

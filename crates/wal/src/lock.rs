@@ -35,6 +35,8 @@ pub(crate) struct LockText {
     pub(crate) since_ns: Option<i64>,
     /// The system's boot during which it was written.
     pub(crate) boot_id: Option<String>,
+    /// A later boot during which somebody began to open the log, and may not have come to an end.
+    pub(crate) opening_boot_id: Option<String>,
 }
 
 impl WriterLock {
@@ -68,11 +70,20 @@ impl WriterLock {
 
     /// Says who holds the lock now, durably: after a power cut, recovery must know that there was one.
     pub(crate) fn announce(&self, storage: &dyn Storage) -> Result<(), StorageError> {
-        let text = LockText {
-            pid: Some(storage.process_id()),
-            since_ns: Some(storage.now_ns()),
-            boot_id: storage.boot_id(),
-        };
+        let boot_id = storage.boot_id();
+        self.write(storage, LockText { boot_id, ..LockText::default() })
+    }
+
+    /// Says, before anything of the log is changed, that an opening began during this boot: from now on, what is read
+    /// in this boot may be what this opening wrote and couldn't sync.
+    pub(crate) fn note_opening(&self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let boot_id = self.before.boot_id.clone();
+        self.write(storage, LockText { boot_id, opening_boot_id: storage.boot_id(), ..LockText::default() })
+    }
+
+    fn write(&self, storage: &dyn Storage, text: LockText) -> Result<(), StorageError> {
+        let (pid, since_ns) = (Some(storage.process_id()), Some(storage.now_ns()));
+        let text = LockText { pid, since_ns, ..text };
         self.file.set_length(0)?;
         self.file.write_all(text.encode().as_bytes(), 0)?;
         self.file.sync()
@@ -104,9 +115,10 @@ fn try_lock(file: &LogFile, mode: LockMode) -> Result<bool, StorageError> {
 impl LockText {
     fn encode(&self) -> String {
         let number = |number: Option<i64>| number.map_or("null".to_owned(), |number| number.to_string());
-        let boot = self.boot_id.as_ref().map_or("null".to_owned(), |id| format!("\"{id}\""));
+        let boot = |id: &Option<String>| id.as_ref().map_or("null".to_owned(), |id| format!("\"{id}\""));
+        let (boot, opening) = (boot(&self.boot_id), boot(&self.opening_boot_id));
         let (pid, since) = (number(self.pid.map(i64::from)), number(self.since_ns));
-        format!("{{\"pid\":{pid},\"sinceNs\":{since},\"bootId\":{boot}}}\n")
+        format!("{{\"pid\":{pid},\"sinceNs\":{since},\"bootId\":{boot},\"openingBootId\":{opening}}}\n")
     }
 
     fn read(file: &LogFile) -> Result<LockText, StorageError> {
@@ -128,6 +140,7 @@ impl LockText {
             pid: field("pid").and_then(|value| value.parse().ok()),
             since_ns: field("sinceNs").and_then(|value| value.parse().ok()),
             boot_id: field("bootId").map(str::to_owned),
+            opening_boot_id: field("openingBootId").map(str::to_owned),
         }
     }
 }
@@ -139,7 +152,8 @@ mod tests {
 
     #[test]
     fn the_text_says_who_and_anything_else_says_nothing() {
-        let text = LockText { pid: Some(7), since_ns: Some(-5), boot_id: Some("a-b".to_owned()) };
+        let (boot_id, opening_boot_id) = (Some("a-b".to_owned()), Some("c-d".to_owned()));
+        let text = LockText { pid: Some(7), since_ns: Some(-5), boot_id, opening_boot_id };
         assert_eq!(LockText::decode(&text.encode()), text);
         assert_eq!(LockText::decode(&LockText::default().encode()), LockText::default());
         for noise in ["", "{", "\"pid\":", "\"pid\":x,\"sinceNs\":99999999999999999999}"] {

@@ -130,8 +130,9 @@ fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenR
         Opening::look(directory, options, &LockText::default())?;
     }
     let lock = WriterLock::take(storage, directory)?;
-    let opened = Opening::look(directory, options, &lock.before)?;
-    let Opened { start, unsealed, report } = opened.settle(options)?;
+    let opening = Opening::look(directory, options, &lock.before)?;
+    opening.note(&lock)?;
+    let Opened { start, unsealed, report } = opening.settle(options)?;
     lock.announce(storage)?;
     let log = Log::start(options, directory.to_owned(), lock, start)?;
     for sealable in unsealed {
@@ -233,7 +234,11 @@ impl<'a> Opening<'a> {
         let (mark, slot_broken) = read_watermark(storage, directory)?;
         let last_boot_id = last_writer.boot_id.as_ref();
         let worth = judge_mark(storage, &mark, slot_broken, last_boot_id);
-        let rebooted = was_rebooted(storage, last_boot_id) == Some(true);
+        // An opening that began in this boot may have written what it couldn't sync.
+        let opened_before = last_writer.opening_boot_id.is_some()
+            && last_writer.opening_boot_id == storage.boot_id()
+            && !planted(Bug::ForgetOpenings);
+        let rebooted = was_rebooted(storage, last_boot_id) == Some(true) && !opened_before;
         check_start(&inventory, &mark)?;
         let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
         let examined =
@@ -269,6 +274,11 @@ impl<'a> Opening<'a> {
     /// Whether what was read may be in the page cache alone: the process before this one may have seen a sync fail.
     pub(crate) fn may_lie(&self) -> bool {
         !self.rebooted && self.row.mark != Mark::Clean
+    }
+
+    /// Says that this opening began, if what was read is relied on because nobody has written since the last boot.
+    pub(crate) fn note(&self, lock: &WriterLock) -> Result<(), StorageError> {
+        if self.rebooted { lock.note_opening(self.storage) } else { Ok(()) }
     }
 
     /// Does what is to be done.

@@ -130,6 +130,8 @@ bugs! {
     // What recovery believes and does.
     /// What lies behind the watermark isn't written again. After a failed sync only the page cache may have had it.
     TrustCachedTail = "trust-cached-tail",
+    /// An opening that was cut short is forgotten: the next one takes what it couldn't sync for what is on the medium.
+    ForgetOpenings = "forget-openings",
     /// What lies behind the watermark isn't synced before it becomes part of the log.
     SkipRecoverySync = "skip-recovery-sync",
     /// The names of recovered segments aren't made durable before the watermark covers them.

@@ -246,6 +246,7 @@ impl Recovery<'_> {
             self.repaired.push(Repair::WatermarkSlotRewritten);
         }
         let again = opening.may_lie();
+        opening.note(lock)?;
         let Opened { start, report, .. } = opening.settle(options)?;
         self.note_opened(&report);
         self.tidy_up(start.watermark.last(), start.active.is_some(), again)?;

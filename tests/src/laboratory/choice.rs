@@ -3,36 +3,12 @@
 //!
 //! INVARIANT: what a run does follows from its choices alone, so that the same choices give the same run.
 
+use crate::random::Random;
+
 /// Decides.
 pub trait Choose {
     /// A number below `options`. With one option nothing is decided, and nothing is remembered.
     fn below(&mut self, options: usize) -> usize;
-}
-
-/// Random choices that follow from a seed. The generator is splitmix64 (Steele, Lea and Flood, 2014).
-#[derive(Debug, Clone)]
-pub struct Random(u64);
-
-impl Random {
-    /// The choices of this seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// True once in so many times.
-    pub fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
 }
 
 impl Choose for Random {
@@ -40,7 +16,7 @@ impl Choose for Random {
         if options <= 1 {
             return 0;
         }
-        usize::try_from(self.bits() % options as u64).expect("it is less than a usize")
+        usize::try_from(self.less_than(options as u64)).expect("it is less than a usize")
     }
 }
 
@@ -81,7 +57,7 @@ impl Leaning {
 
 impl Choose for Leaning {
     fn below(&mut self, options: usize) -> usize {
-        let free = self.mood == Mood::Mixed || self.random.one_in(4);
+        let free = self.mood == Mood::Mixed || self.random.once_in(4);
         match self.mood {
             _ if free => self.random.below(options),
             Mood::MostlyLast => options.saturating_sub(1),

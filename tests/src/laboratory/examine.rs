@@ -8,13 +8,14 @@ use runledger_wal::{
     VerifyReport, Wal, recover, verify,
 };
 
-use crate::laboratory::choice::{Choose as _, Leaning, Random, Replay};
+use crate::laboratory::choice::{Choose as _, Leaning, Replay};
 use crate::laboratory::disk::crash_point::CrashPoint;
 use crate::laboratory::disk::medium::Medium;
 use crate::laboratory::disk::simulated::SimulatedDisk;
 use crate::laboratory::history::{Ending, History, Moment, Violation, claim};
 use crate::laboratory::life::{directory, options, records};
 use crate::laboratory::workload::{Size, Workload, payload};
+use crate::random::Random;
 
 /// What follows the first opening of a state, now and then one of them, because each costs as much again.
 const SEQUELS: usize = 12;
@@ -65,7 +66,7 @@ impl Examination<'_> {
         )?;
         self.torn_bytes_are_kept(&disk, &report)?;
         let mut recovered = 1;
-        if Random::new(!self.seed).one_in(4) {
+        if Random::new(!self.seed).once_in(4) {
             let state = CrashPoint::of(&disk.medium()).state(&mut Replay::new(&[]));
             recovered += self.exact(&state, &found, "what was shown at once survives a power cut at once")?;
         }

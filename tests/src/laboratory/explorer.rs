@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::laboratory::choice::{Choose, Leaning, Odometer, Random, Recorder, Replay, derived_seed};
+use crate::laboratory::choice::{Choose, Leaning, Odometer, Recorder, Replay, derived_seed};
 use crate::laboratory::disk::crash_point::CrashPoint;
 use crate::laboratory::disk::medium::{Medium, Operation};
 use crate::laboratory::examine::Examination;
 use crate::laboratory::history::{Ending, Moment, Violation};
 use crate::laboratory::life::{Life, live};
 use crate::laboratory::workload::Workload;
+use crate::random::Random;
 
 /// Which of the possible states are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::laboratory::sweep;
 const STATES_MAX: u64 = 150_000;
 
 /// Which calls of a life are made to fail: each of so many.
-const CALL_STRIDE: u64 = 3;
+const CALL_STRIDE: usize = 3;
 
 /// Which bytes are flipped, where all are alike: one of so many.
 const FLIP_STRIDE: usize = 97;

@@ -12,12 +12,16 @@ use crate::laboratory::workload::{Size, Step, Workload};
 /// No call can fail in more ways.
 const FAILURES_MAX: usize = 6;
 
-/// How many states are looked at when such a life has ended.
-const STATES_AT_THE_END: u32 = 2;
+/// What is looked at of a long life: what it leaves when it is over.
+const END: Coverage = Coverage::End(2);
 
-/// Lives that between them make every call that there is.
+/// What is looked at of a short one: what it leaves at any moment, also while the log is opened once more after a call
+/// has failed.
+const ANY_MOMENT: Coverage = Coverage::Sample(3);
+
+/// Lives that between them make every call that there is, and what is looked at of each.
 #[must_use]
-pub fn lives() -> Vec<Workload> {
+pub fn lives() -> Vec<(Workload, Coverage)> {
     let append = |bytes| Step::Append(Size(bytes), Durability::Durable);
     let written = |bytes| Step::Append(Size(bytes), Durability::Written);
     let buffered = |bytes| Step::Append(Size(bytes), Durability::Buffered);
@@ -81,23 +85,28 @@ pub fn lives() -> Vec<Workload> {
             append(5),
         ],
     ];
-    lives.into_iter().map(Workload::of_steps).collect()
+    let openings = [vec![append(8), Step::CutPower(1), Step::Tend]];
+    let lives = lives.map(|steps| (Workload::of_steps(steps), END));
+    let openings = openings.map(|steps| (Workload::of_steps(steps), ANY_MOMENT));
+    lives.into_iter().chain(openings).collect()
 }
 
-/// Lives through this life again and again, with a failing call each time.
-pub fn fail_each_call(life: &Workload, moment_stride: u64) -> Result<Tally, Box<Finding>> {
+/// Lives through this life again and again, with a failing call each time: one of `stride`, but each of a short life.
+pub fn fail_each_call((life, coverage): &(Workload, Coverage), stride: usize) -> Result<Tally, Box<Finding>> {
     let undisturbed = guarded(|| live(life));
     let calls = undisturbed
         .map_err(|violation| Box::new(Finding { workload: life.clone(), end: None, violation }))?
         .calls;
     let mut total = Tally::default();
-    for after in (0..calls).step_by(usize::try_from(moment_stride).unwrap_or(1)) {
+    let stride = if *coverage == END { stride } else { 1 };
+    for after in (0..calls).step_by(stride) {
         for failure in 0..FAILURES_MAX {
             for persists in [false, true] {
                 let mut disturbed = life.clone();
-                disturbed.looks_may_fail = after % 2 == 1;
+                // All calls were counted, so those of whoever only looks fail too.
+                disturbed.looks_may_fail = true;
                 disturbed.steps.insert(0, Step::Fail(Plan { after, failure, persists }));
-                total.add(explore(&disturbed, Coverage::End(STATES_AT_THE_END))?);
+                total.add(explore(&disturbed, *coverage)?);
             }
         }
     }

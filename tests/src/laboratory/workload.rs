@@ -2,9 +2,10 @@
 
 use runledger_wal::Durability;
 
-use crate::laboratory::choice::{Choose as _, Random};
+use crate::laboratory::choice::Choose as _;
 use crate::laboratory::disk::faults::Plan;
 use crate::laboratory::disk::medium::Geometry;
+use crate::random::Random;
 
 /// One thing that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,10 +84,10 @@ impl Workload {
     #[must_use]
     pub fn random(seed: u64) -> Workload {
         let mut random = Random::new(seed);
-        let sector_bytes = if random.one_in(4) { 4096 } else { 512 };
-        let powersafe = !random.one_in(4);
-        let geometry = Geometry { sector_bytes, powersafe, recycles: random.one_in(2) };
-        let aligned = !powersafe || random.one_in(8);
+        let sector_bytes = if random.once_in(4) { 4096 } else { 512 };
+        let powersafe = !random.once_in(4);
+        let geometry = Geometry { sector_bytes, powersafe, recycles: random.once_in(2) };
+        let aligned = !powersafe || random.once_in(8);
         let sector = if sector_bytes == 4096 { 4096 } else { 512 };
         let steps = 3 + random.below(STEPS_MAX - 2);
         Workload {
@@ -94,8 +95,8 @@ impl Workload {
             geometry,
             segment_bytes: [8, 8, 12, 16, 32][random.below(5)] << 10,
             commit_alignment_bytes: if aligned { sector } else { 8 },
-            short_calls: random.one_in(4),
-            looks_may_fail: random.one_in(4),
+            short_calls: random.once_in(4),
+            looks_may_fail: random.once_in(4),
             steps: (0..steps).map(|_| random_step(&mut random)).collect(),
         }
     }
@@ -122,7 +123,7 @@ fn random_step(random: &mut Random) -> Step {
         34..=36 => Step::Fail(Plan {
             after: random.bits() % 16,
             failure: random.below(6),
-            persists: random.one_in(2),
+            persists: random.once_in(2),
         }),
         37..=38 => Step::Heal,
         _ => Step::PutClockBack,

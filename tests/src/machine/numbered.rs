@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::machine::random::Random;
+use crate::random::Random;
 
 /// How many bytes a payload has before those that are random.
 const NAME_BYTES: usize = 16;
@@ -32,15 +32,15 @@ impl Name {
         let Name { run, thread, number } = self;
         let who = (u64::from(run) << 32) | u64::from(thread);
         // One step of the generator between the parts, so that neighbours have nothing in common.
-        let mut random = Random::new(seed ^ Random::new(who ^ Random::new(number).next_u64()).next_u64());
-        let bytes_max = if random.below(LONG_EVERY) == 0 { LONG_BYTES_MAX } else { USUAL_BYTES_MAX };
-        let length = NAME_BYTES + usize::try_from(random.below(bytes_max)).unwrap_or(0);
+        let mut random = Random::new(seed ^ Random::new(who ^ Random::new(number).bits()).bits());
+        let bytes_max = if random.less_than(LONG_EVERY) == 0 { LONG_BYTES_MAX } else { USUAL_BYTES_MAX };
+        let length = NAME_BYTES + usize::try_from(random.less_than(bytes_max)).unwrap_or(0);
         let mut bytes = Vec::with_capacity(length + 8);
         bytes.extend_from_slice(&run.to_le_bytes());
         bytes.extend_from_slice(&thread.to_le_bytes());
         bytes.extend_from_slice(&number.to_le_bytes());
         while bytes.len() < length {
-            bytes.extend_from_slice(&random.next_u64().to_le_bytes());
+            bytes.extend_from_slice(&random.bits().to_le_bytes());
         }
         bytes.truncate(length);
         bytes

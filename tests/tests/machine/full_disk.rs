@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use runledger_tests::machine::lines::Line;
 use runledger_tests::machine::numbered::Name;
-use runledger_tests::machine::random::Random;
+use runledger_tests::random::Random;
 use runledger_wal::{
     AppendError, Durability, Options, Reader, ReaderOptions, Seq, VerifyOptions, Wal, verify,
 };
@@ -86,13 +86,13 @@ fn fill_again_and_again(disk: &Mounted) {
     let mut ballasts: Vec<_> = ballasts.collect();
     let options = || Options::new().create(true).segment_bytes(SEGMENT_BYTES);
     let (mut wal, _) = Wal::open(&disk.log(), options()).unwrap();
-    let mut book = Book { seed: random.next_u64(), acknowledged: Vec::new() };
+    let mut book = Book { seed: random.bits(), acknowledged: Vec::new() };
     for round in 0..ROUNDS {
         let before = book.acknowledged.len();
         book.fill(&wal, round);
         assert!(book.acknowledged.len() > before, "round {round}: appends resume when space returns");
         book.check(&wal);
-        if random.below(2) == 0 {
+        if random.less_than(2) == 0 {
             // A log on a full disk can be left and taken up again.
             wal.close().unwrap();
             let (opened, report) = Wal::open(&disk.log(), options()).unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use runledger_tests::machine::lines::{Line, Style};
 use runledger_tests::machine::numbered::Name;
-use runledger_tests::machine::random::Random;
+use runledger_tests::random::Random;
 use runledger_wal::{
     Durability, OpenError, Options, ReadError, Reader, ReaderOptions, Seq, VerifyError, VerifyOptions, Wal,
     verify,
@@ -39,7 +39,7 @@ fn a_device_that_fails_some_writes_poisons_the_log_at_the_first_and_loses_nothin
 
 fn fail_again_and_again(failing: Failing) {
     let mut random = Random::new(Random::seed_from("RUNLEDGER_EIO_SEED"));
-    let mut oracle = Oracle::new(random.next_u64());
+    let mut oracle = Oracle::new(random.bits());
     let mut failing_disk = FailingDisk::new(failing, DEVICE_BYTES);
     let (mut unknown, mut opened_over_cache) = (0, 0);
     for _ in 0..ROUNDS {
@@ -47,7 +47,7 @@ fn fail_again_and_again(failing: Failing) {
         let opened = writer.opened(&mut oracle);
         check(&mut oracle, &failing_disk.disk.log(), opened.next_seq);
         writer.go();
-        writer.acknowledgements(&mut oracle, 1 + random.below(ACKNOWLEDGED_BEFORE_ERROR_MAX));
+        writer.acknowledgements(&mut oracle, 1 + random.less_than(ACKNOWLEDGED_BEFORE_ERROR_MAX));
         failing_disk.fail();
         let mut said: Vec<Line> = Vec::new();
         while !said.last().is_some_and(is_failure) {
@@ -57,7 +57,7 @@ fn fail_again_and_again(failing: Failing) {
         unknown += assert_given_up(&said);
         failing_disk.repair();
         // Without it, the page cache still has what the device doesn't: the next opening must not take that for the log.
-        if random.below(2) == 0 && failing_disk.disk.is_writable() {
+        if random.less_than(2) == 0 && failing_disk.disk.is_writable() {
             opened_over_cache += 1;
         } else {
             failing_disk.disk.remount_repaired();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use runledger_tests::machine::lines::Line;
-use runledger_tests::machine::random::Random;
+use runledger_tests::random::Random;
 use runledger_wal::{Reader, ReaderOptions, VerifyOptions, verify};
 
 use crate::oracle::Oracle;
@@ -39,15 +39,15 @@ fn a_killed_writer_keeps_its_word_to_its_callers_and_to_a_reader_that_follows() 
     let mut random = Random::new(Random::seed_from("RUNLEDGER_KILL_SEED"));
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("wal");
-    let mut oracle = Oracle::new(random.next_u64());
+    let mut oracle = Oracle::new(random.bits());
     let mut follower = None;
     let mut met = Met::default();
     for _ in 0..KILLS {
         let options =
-            WriterOptions { threads: 1 + random.below(6), segment_bytes: SEGMENT_BYTES, boot_id: None };
+            WriterOptions { threads: 1 + random.less_than(6), segment_bytes: SEGMENT_BYTES, boot_id: None };
         let mut writer = Writer::start(&mut oracle, &log, options);
-        if follower.is_some() && random.below(KILL_WHILE_OPENING_EVERY) == 0 {
-            pass(Duration::from_micros(random.below(TIME_BEFORE_KILL_MAX_US)));
+        if follower.is_some() && random.less_than(KILL_WHILE_OPENING_EVERY) == 0 {
+            pass(Duration::from_micros(random.less_than(TIME_BEFORE_KILL_MAX_US)));
             let said = writer.kill(&mut oracle);
             met.while_opening += u64::from(said.is_empty());
             // If it was faster than its killer, the next opening is judged by what this one said.
@@ -59,7 +59,7 @@ fn a_killed_writer_keeps_its_word_to_its_callers_and_to_a_reader_that_follows() 
             assert_kill_was_understood(opened);
             met.torn_tails += u64::from(opened.torn_bytes > 0);
             met.recovered_records += opened.recovered;
-            if random.below(CHECK_WHILE_WRITING_EVERY) == 0 {
+            if random.less_than(CHECK_WHILE_WRITING_EVERY) == 0 {
                 writer.go();
                 check(&mut oracle, &log, opened.next_seq);
             } else {
@@ -67,13 +67,13 @@ fn a_killed_writer_keeps_its_word_to_its_callers_and_to_a_reader_that_follows() 
                 writer.go();
             }
             follower.get_or_insert_with(|| Follower::start(&log)).compare(&oracle);
-            writer.acknowledgements(&mut oracle, 1 + random.below(ACKNOWLEDGED_BEFORE_KILL_MAX));
-            pass(Duration::from_micros(random.below(TIME_BEFORE_KILL_MAX_US)));
+            writer.acknowledgements(&mut oracle, 1 + random.less_than(ACKNOWLEDGED_BEFORE_KILL_MAX));
+            pass(Duration::from_micros(random.less_than(TIME_BEFORE_KILL_MAX_US)));
             writer.kill(&mut oracle);
         }
         let follower = follower.as_mut().unwrap();
         let end = check_mark_after_kill(&oracle, &log);
-        if random.below(FOLLOWER_AWAITED_EVERY) == 0 {
+        if random.less_than(FOLLOWER_AWAITED_EVERY) == 0 {
             follower.hear_up_to(end);
         } else {
             follower.hear();

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use runledger_tests::machine::lines::Line;
-use runledger_tests::machine::random::Random;
 use runledger_tests::machine::rebooted::RebootedDisk;
+use runledger_tests::random::Random;
 use runledger_wal::{Reader, ReaderOptions, VerifyOptions, verify};
 
 use crate::mounted::{Kind, Mounted};
@@ -40,7 +40,7 @@ fn a_power_cut_on_xfs_loses_nothing_that_was_acknowledged() {
 fn cut_power_again_and_again(kind: Kind) {
     let mut random = Random::new(Random::seed_from("RUNLEDGER_POWER_SEED"));
     let mut disk = Mounted::new(kind, FILE_SYSTEM_BYTES);
-    let mut oracle = Oracle::new(random.next_u64());
+    let mut oracle = Oracle::new(random.bits());
     let (mut torn_bytes, mut recovered_records, mut failures) = (0, 0, 0);
     for boot in 0..CUTS {
         let mut writer = start(&mut oracle, &disk, boot);
@@ -49,8 +49,8 @@ fn cut_power_again_and_again(kind: Kind) {
         recovered_records += opened.recovered;
         check(&mut oracle, &disk, boot, opened.next_seq);
         writer.go();
-        writer.acknowledgements(&mut oracle, 1 + random.below(ACKNOWLEDGED_BEFORE_CUT_MAX));
-        pass(Duration::from_micros(random.below(TIME_BEFORE_CUT_MAX_US)));
+        writer.acknowledgements(&mut oracle, 1 + random.less_than(ACKNOWLEDGED_BEFORE_CUT_MAX));
+        pass(Duration::from_micros(random.less_than(TIME_BEFORE_CUT_MAX_US)));
         disk.cut_power();
         // The system would be gone now. This one goes on, so that the writer may meet with errors first.
         let said = writer.kill(&mut oracle);

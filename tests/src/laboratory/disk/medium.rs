@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::laboratory::choice::Random;
 use crate::laboratory::disk::crash_point::CrashPoint;
 use crate::laboratory::disk::file_image::FileImage;
+use crate::random::Random;
 
 /// The directory that is always there.
 pub const MOUNTED: &str = "/machine";

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use runledger_wal::{LockMode, Map, OpenMode, Storage, StorageFile};
 
-use crate::laboratory::choice::{Choose as _, Random};
+use crate::laboratory::choice::Choose as _;
 use crate::laboratory::disk::faults::{Call, Failure, Faults, Plan};
 use crate::laboratory::disk::medium::{Inode, Medium, Operation};
+use crate::random::Random;
 
 const INPUT_OUTPUT_ERROR: i32 = 5;
 
@@ -170,7 +171,7 @@ impl State {
 
     /// How much of so many bytes a call moves.
     fn moved(&mut self, bytes: usize) -> usize {
-        if self.short_calls && bytes > 1 && self.random.one_in(8) {
+        if self.short_calls && bytes > 1 && self.random.once_in(8) {
             1 + self.random.below(bytes - 1)
         } else {
             bytes
@@ -212,14 +213,14 @@ impl Process {
         }
         state.calls += 1;
         let interruptible = matches!(call, Call::Read | Call::Write | Call::Open | Call::SetLength);
-        if state.short_calls && interruptible && state.random.one_in(32) {
+        if state.short_calls && interruptible && state.random.once_in(32) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         match state.faults.strike(call) {
             None => Ok((state, Stall::No)),
             Some(Failure::NoProgress) => Ok((state, Stall::Whole)),
             Some(failure)
-                if call == Call::Write && failure.is_for_lack_of_space() && state.random.one_in(2) =>
+                if call == Call::Write && failure.is_for_lack_of_space() && state.random.once_in(2) =>
             {
                 state.faults.fail_next(failure);
                 Ok((state, Stall::InPart))

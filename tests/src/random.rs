@@ -1,6 +1,6 @@
-//! Numbers that look random and follow from a seed: good enough to choose moments and to fill payloads.
+//! Numbers that look random and follow from a seed: good enough to choose moments, to fill payloads, and to lose sectors.
 
-/// A sequence of numbers. (`SplitMix64`, public domain.)
+/// A sequence of numbers. The generator is splitmix64 (Steele, Lea and Flood, 2014).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
@@ -27,8 +27,8 @@ impl Random {
         seed
     }
 
-    /// The next number.
-    pub fn next_u64(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -36,8 +36,13 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below this one.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next_u64() % bound
+    /// A number less than this one.
+    pub fn less_than(&mut self, bound: u64) -> u64 {
+        self.bits() % bound
+    }
+
+    /// True once in so many times.
+    pub fn once_in(&mut self, times: u64) -> bool {
+        self.less_than(times) == 0
     }
 }
