@@ -12,6 +12,9 @@ use runledger::{Event, Ledger, VerifyReport, verify};
 /// More than the footer of a growing segment of this test takes.
 const FOOTER_ROOM_BYTES: usize = 1024;
 
+/// The length of the trailer, the last bytes of a sealed segment.
+const TRAILER_BYTES: usize = 64;
+
 /// A ledger with a sealed segment and one that grows, closed in good order, and its segments.
 fn small_ledger(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
     let path = folder.join("ledger");
@@ -34,6 +37,11 @@ fn segments(ledger: &Path) -> Vec<PathBuf> {
     let mut segments: Vec<_> = files.filter(is_segment).collect();
     segments.sort();
     segments
+}
+
+/// Whether a byte is zero once its bit is flipped.
+fn is_zero_when_flipped(byte: u8, offset: usize) -> bool {
+    byte == 1 << (offset % 8)
 }
 
 /// What `verify` says with one bit of the byte at `offset` flipped.
@@ -72,8 +80,12 @@ fn every_byte_of_a_small_ledger_is_watched_over() {
                         && damage.seq_from < damage.seq_to
                         && damage.offset <= offset as u64
                 });
-                assert!(named, "{what}");
-                assert_eq!(report.torn_tail_bytes, 0, "{what}");
+                // A trailer with a byte of zero in it may never have been finished: it isn't durable when its segment is left.
+                let may_be_unfinished = !is_last
+                    && offset + TRAILER_BYTES >= bytes.len()
+                    && is_zero_when_flipped(bytes[offset], offset);
+                assert!(named || may_be_unfinished && report.damaged.is_empty(), "{what}");
+                assert_eq!(report.torn_tail_bytes > 0, !named, "{what}");
             } else {
                 // Where the footer will stand, a byte of it can't be told from one that is being written.
                 let may_be_footer = offset < padding + FOOTER_ROOM_BYTES;

@@ -246,23 +246,28 @@ fn look_at_rest(segment: &Segment, sealing: &Sealing, extent: Extent) -> Result<
     let (file, data_end) = (&segment.file, sealing.data_end);
     let file_bytes = file.length()?;
     let rest_bytes = file_bytes.saturating_sub(data_end);
-    if rest_bytes <= sealing.rest_bytes() {
-        let mut found = vec![0; in_memory(rest_bytes)];
-        let read = file.read_up_to(&mut found, data_end)?;
-        found.truncate(read);
-        match sealing.compare(&found) {
-            Sealed::Whole => return Ok(Rest::Sealed),
-            Sealed::Partly if rest_bytes < sealing.rest_bytes() => return Ok(Rest::Unsealed),
-            Sealed::Partly | Sealed::Not => {}
-        }
-        let (_, footer) = sealing.split(&found);
-        // A trailer is written only when the footer in front of it is durable: without one that is sound, or nearly, this
-        // is no footer yet, and whatever it is, it was never acknowledged.
-        let is_sealed = segment.trailer()?.is_some() || sealing.is_nearly(footer);
-        if rest_bytes == sealing.rest_bytes() && is_sealed {
-            let differs = footer.iter().zip(&sealing.footer).position(|(found, expected)| found != expected);
-            return Ok(differs.map_or(Rest::PaddingNotZero, |at| Rest::Differs(on_disk(at))));
-        }
+    let mut found = vec![0; in_memory(rest_bytes.min(sealing.rest_bytes()))];
+    let read = file.read_up_to(&mut found, data_end)?;
+    found.truncate(read);
+    let (_, footer) = sealing.split(&found);
+    match sealing.compare(&found) {
+        Sealed::Whole if rest_bytes == sealing.rest_bytes() => return Ok(Rest::Sealed),
+        Sealed::Partly if rest_bytes < sealing.rest_bytes() => return Ok(Rest::Unsealed),
+        Sealed::Whole | Sealed::Partly | Sealed::Not => {}
+    }
+    // A trailer is written only when the footer in front of it is durable: without one that is sound, or nearly, this is no
+    // footer yet, and whatever it is, it was never acknowledged. Behind a watermark that lags, one that stands further on
+    // is recovery's to judge.
+    let lags = |footer_offset| matches!(extent, Extent::Marked(_)) && footer_offset > sealing.footer_offset;
+    let is_sealed = segment.trailer()?.is_some_and(|trailer| !lags(trailer.footer_offset))
+        || (rest_bytes == sealing.rest_bytes() && sealing.is_nearly(footer));
+    if is_sealed {
+        let differs = footer.iter().zip(&sealing.footer).position(|(found, expected)| found != expected);
+        return Ok(match differs {
+            Some(at) => Rest::Differs(on_disk(at)),
+            None if rest_bytes == sealing.rest_bytes() => Rest::PaddingNotZero,
+            None => Rest::Differs(on_disk(footer.len())),
+        });
     }
     if matches!(extent, Extent::Marked(_)) {
         // Behind the watermark, recovery's rules decide what it is.
