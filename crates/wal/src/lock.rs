@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use crate::error::OpenError;
+use crate::fields::on_disk;
 use crate::planted::{Bug, planted};
 use crate::segment::name::LOCK_NAME;
 use crate::storage::file::{LogFile, StorageError};
@@ -74,6 +75,17 @@ impl WriterLock {
         self.write(storage, LockText { boot_id, ..LockText::default() })
     }
 
+    /// As [`WriterLock::announce`]. What recovery must know is only that there was a writer, and no longer than in this boot of
+    /// the system: another sync would say nothing new if the file says that already.
+    pub(crate) fn announce_in_boot(&self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let boot_id = storage.boot_id();
+        let LockText { boot_id: before, opening_boot_id, .. } = &self.before;
+        if boot_id.is_none() || boot_id != *before || opening_boot_id.is_some() {
+            return self.announce(storage);
+        }
+        self.put(storage, LockText { boot_id, ..LockText::default() })
+    }
+
     /// Says, before anything of the log is changed, that an opening began during this boot: from now on, what is read
     /// in this boot may be what this opening wrote and couldn't sync.
     pub(crate) fn note_opening(&self, storage: &dyn Storage) -> Result<(), StorageError> {
@@ -82,11 +94,21 @@ impl WriterLock {
     }
 
     fn write(&self, storage: &dyn Storage, text: LockText) -> Result<(), StorageError> {
+        self.put(storage, text)?;
+        let synced = self.file.sync();
+        if synced.is_err() {
+            // So that the next opening doesn't take it for synced.
+            let _ = self.file.set_length(0);
+        }
+        synced
+    }
+
+    fn put(&self, storage: &dyn Storage, text: LockText) -> Result<(), StorageError> {
         let (pid, since_ns) = (Some(storage.process_id()), Some(storage.now_ns()));
         let text = LockText { pid, since_ns, ..text };
-        self.file.set_length(0)?;
-        self.file.write_all(text.encode().as_bytes(), 0)?;
-        self.file.sync()
+        let text = text.encode();
+        self.file.write_all(text.as_bytes(), 0)?;
+        self.file.set_length(on_disk(text.len()))
     }
 }
 

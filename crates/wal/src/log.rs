@@ -22,7 +22,7 @@ use crate::storage::Storage;
 use crate::storage::file::StorageError;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{self, Condvar, Mutex};
 use crate::tail::{Tail, TailStart};
 use crate::upkeep::Upkeep;
 
@@ -64,6 +64,9 @@ impl Log {
         start: TailStart,
     ) -> Result<Arc<Log>, OpenError> {
         let last = *start.watermark.last();
+        let settled = start.watermark.is_settled();
+        let mut queue = Queue::new(last.seq, options.commit_queue_bytes_max);
+        queue.flush.watermark_written_at = (!settled).then(sync::now);
         let shelf = Arc::new(SpareShelf::new(Arc::clone(&options.storage), &directory));
         let log = Arc::new(Log {
             storage: Arc::clone(&options.storage),
@@ -71,7 +74,7 @@ impl Log {
             ledger_id: last.ledger_id,
             leaf_function: Arc::clone(&options.leaf_function),
             sync_delay_max: options.sync_delay_max,
-            queue: Mutex::new(Queue::new(last.seq, options.commit_queue_bytes_max)),
+            queue: Mutex::new(queue),
             room: Condvar::new(),
             flusher_wake: Condvar::new(),
             filling_waiting: AtomicU32::new(0),

@@ -15,7 +15,7 @@ use crate::log::Log;
 use crate::options::Options;
 use crate::planted::{Bug, planted};
 use crate::recovery::apply::Surgeon;
-use crate::recovery::examine::{Examined, Examiner, newer};
+use crate::recovery::examine::{Examined, Examiner, Reach, newer};
 use crate::recovery::table::{Answer, Mark, Row, decide};
 use crate::segment::header::HEADER_END;
 use crate::segment::name::{WATERMARK_NAME, segment_name};
@@ -127,14 +127,18 @@ fn open_existing(directory: &Path, options: &Options) -> Result<(Arc<Log>, OpenR
     read_watermark(storage, directory)?;
     if !WriterLock::has_file(storage, directory)? {
         // Nor is one made for a log that is then refused.
-        Opening::look(directory, options, &LockText::default())?;
+        Opening::look(directory, options, &LockText::default(), Reach::Near)?;
     }
     let lock = WriterLock::take(storage, directory)?;
-    let opening = Opening::look(directory, options, &lock.before)?;
+    let opening = Opening::look(directory, options, &lock.before, Reach::Near)?;
     opening.note(&lock)?;
     let Opened { start, unsealed, report } = opening.settle(options)?;
-    lock.announce(storage)?;
+    lock.announce_in_boot(storage)?;
+    let starts_segment = start.active.is_none();
     let log = Log::start(options, directory.to_owned(), lock, start)?;
+    if starts_segment {
+        log.upkeep.ask(Followup { sealable: None, spare_bytes: Some(log.tail.lock().next_capacity_bytes()) });
+    }
     for sealable in unsealed {
         log.upkeep.ask(Followup { sealable: Some(sealable), spare_bytes: None });
     }
@@ -228,6 +232,7 @@ impl<'a> Opening<'a> {
         directory: &'a Path,
         options: &'a Options,
         last_writer: &LockText,
+        reach: Reach,
     ) -> Result<Self, OpenError> {
         let storage = &*options.storage;
         let inventory = Inventory::take(storage, directory)?.unwrap_or_default();
@@ -241,8 +246,10 @@ impl<'a> Opening<'a> {
         let rebooted = was_rebooted(storage, last_boot_id) == Some(true) && !opened_before;
         check_start(&inventory, &mark)?;
         let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
-        let examined =
-            Examiner { storage, directory, ledger_id, segments, mode: OpenMode::Write }.examine(&mark)?;
+        // A power cut may have lost one commit and kept a later one.
+        let reach = if worth == Mark::MayLag { Reach::Whole } else { reach };
+        let mode = OpenMode::Write;
+        let examined = Examiner { storage, directory, ledger_id, segments, mode, reach }.examine(&mark)?;
         for part in &examined.parts {
             let (found, given) = (part.segment.header.leaf_function, options.leaf_function.id());
             if found != given {
@@ -297,7 +304,9 @@ impl<'a> Opening<'a> {
             mark_in_use(&mut watermark)?;
         }
         let last = examined.parts.last();
-        let last_capacity_bytes = last.map_or(0, |part| part.segment.header.capacity_bytes);
+        // After a crash the first append waits until the new segment is made. It starts small, as a new log does.
+        let last_capacity_bytes =
+            last.filter(|_| goes_on).map_or(0, |part| part.segment.header.capacity_bytes);
         let before = Unsealed { storage, directory, ledger_id: mark.ledger_id, again };
         let mut unsealed = before.look_back(&inventory.segments, mark.segment)?;
         unsealed.extend(examined.unsealed(grows, again));

@@ -16,7 +16,8 @@ use crate::leaf::{Blake3Leaf, LeafFunction};
 use crate::lock::WriterLock;
 use crate::open::{OpenReport, Opened, Opening};
 use crate::options::Options;
-use crate::recovery::examine::{Examined, Examiner, newer};
+use crate::recovery::apply::Surgeon;
+use crate::recovery::examine::{Examined, Examiner, Part, Reach, newer};
 use crate::recovery::table::Behind;
 use crate::segment::header::is_of_another_place;
 use crate::segment::name::{SPARE_NAME, WATERMARK_NAME, WATERMARK_NEW_NAME, segment_name};
@@ -215,7 +216,7 @@ impl Recovery<'_> {
         let before = self.verify()?;
         self.repair_watermark()?;
         let open_options = self.options.open_options();
-        let found = match Opening::look(self.directory, &open_options, &lock.before) {
+        let found = match Opening::look(self.directory, &open_options, &lock.before, Reach::Whole) {
             Ok(opening) if opening.is_at_rest() => {
                 self.tidy_up(&opening.mark, opening.last_grows(), false)?;
                 None
@@ -308,7 +309,8 @@ impl Recovery<'_> {
             Err(SegmentError::Damaged { .. }) => return Ok(()),
         };
         let (directory, segments) = (self.directory, &*inventory.segments);
-        let log = Examiner { storage, directory, ledger_id, segments, mode: OpenMode::Read };
+        let (mode, reach) = (OpenMode::Read, Reach::Whole);
+        let log = Examiner { storage, directory, ledger_id, segments, mode, reach };
         let blank = Watermark { clean: false, ..Watermark::of_new_ledger(ledger_id) };
         let examined = match log.examine(&blank) {
             Ok(examined) => examined,
@@ -319,7 +321,15 @@ impl Recovery<'_> {
             // There is more behind a hole; where the log ended isn't ours to decide.
             return Ok(());
         }
-        WatermarkFile::create(storage, directory, watermark_at(&blank, &examined))?;
+        let new = watermark_at(&blank, &examined);
+        // What it is to cover may be in the page cache alone.
+        for part in examined.parts {
+            let Segment { file, header } = part.segment;
+            let file = LogFile::open(storage, file.path().to_owned(), OpenMode::Write)?;
+            let part = Part { segment: Segment { file, header }, ..part };
+            Surgeon { storage, directory, rewrites: true }.keep(&part)?;
+        }
+        WatermarkFile::create(storage, directory, new)?;
         self.ambiguous = true;
         self.repaired.push(Repair::WatermarkRebuilt);
         Ok(())

@@ -339,7 +339,8 @@ impl Tail {
         if planted(Bug::CommitTimeGoesBack) { now_ns } else { now_ns.max(self.commit_time_ns) }
     }
 
-    fn next_capacity_bytes(&self) -> u64 {
+    /// The size of the next segment.
+    pub(crate) fn next_capacity_bytes(&self) -> u64 {
         let first = FIRST_SEGMENT_BYTES.min(self.segment_bytes);
         let capacity = (2 * self.last_capacity_bytes).clamp(first, self.segment_bytes);
         capacity.next_multiple_of(CAPACITY_STEP_BYTES)

@@ -92,14 +92,12 @@ fn is_doubtful(failure: &StorageError) -> bool {
 
 impl Tasks {
     fn take(&mut self) -> Option<Task> {
-        if self.failure.is_none()
-            && let Some(sealable) = self.sealable.pop_front()
-        {
-            return Some(Task::Seal(sealable));
+        // Appends may soon wait for a spare; nobody waits for a footer. A log that is being given up needs no successor for its
+        // segment.
+        if let Some(bytes) = self.spare_bytes.take().filter(|_| !self.stop) {
+            return Some(Task::PrepareSpare(bytes));
         }
-        // A log that is being given up needs no successor for its segment.
-        let wanted = self.spare_bytes.take().filter(|_| !self.stop);
-        wanted.map(Task::PrepareSpare)
+        if self.failure.is_some() { None } else { self.sealable.pop_front().map(Task::Seal) }
     }
 }
 

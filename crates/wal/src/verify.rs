@@ -14,7 +14,7 @@ use crate::error::{OpenError, VerifyError};
 use crate::leaf::{Blake3Leaf, LeafFunction};
 use crate::lock;
 use crate::open::{judge_mark, set_aside_bytes};
-use crate::recovery::examine::{Examined, Examiner};
+use crate::recovery::examine::{Examined, Examiner, Reach};
 use crate::recovery::table::{Answer, Behind, Mark, decide};
 use crate::segment::header::{FORMAT_VERSION, HEADER_END};
 use crate::segment::name::{WATERMARK_NAME, segment_name};
@@ -311,6 +311,7 @@ impl Verification<'_> {
             ledger_id: mark.ledger_id,
             segments: &self.inventory.segments,
             mode: OpenMode::Read,
+            reach: Reach::Whole,
         };
         let examined = beyond.examine(mark);
         let nothing = matches!(

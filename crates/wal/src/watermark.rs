@@ -32,7 +32,7 @@ const FLAG_CLEAN: u32 = 1;
 const CRC_AT: usize = 124;
 
 /// The update number of a new log's watermark.
-const FIRST_UPDATE: u64 = 1;
+pub(crate) const FIRST_UPDATE: u64 = 1;
 
 /// The highest update number of a sound slot: there is always a higher one.
 const UPDATE_MAX: u64 = u64::MAX >> 2;

@@ -15,6 +15,7 @@ mod far_offsets;
 mod flipped_bits;
 mod forge;
 mod many_segments;
+mod opening;
 mod oracle;
 mod small_log;
 mod sparse_storage;

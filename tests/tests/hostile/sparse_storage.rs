@@ -18,6 +18,8 @@ pub(crate) struct Calls {
     pub(crate) opens: u64,
     pub(crate) reads: u64,
     pub(crate) read_bytes: u64,
+    /// Of files and directories.
+    pub(crate) syncs: u64,
     /// How many files were open at the same time.
     pub(crate) open_at_once_max: u64,
 }
@@ -199,6 +201,7 @@ impl Storage for SparseStorage {
     }
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
+        lock(&self.0).calls.syncs += 1;
         Ok(())
     }
 
@@ -268,6 +271,7 @@ impl StorageFile for SparseFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        lock(&self.storage.0).calls.syncs += 1;
         Ok(())
     }
 

@@ -40,11 +40,16 @@ impl Surgeon<'_> {
         for part in &examined.parts {
             self.keep(part)?;
         }
-        // Nor is it known whether the name of the last segment became durable.
-        if !planted(Bug::SkipRecoveryDirectorySync) {
+        // Nor is it known whether the name of a segment behind the watermark's became durable.
+        let last = *watermark.last();
+        let is_marked = |part: &Part| last.offset > 0 && part.segment.header.first_seq == last.segment;
+        if !examined.parts.iter().all(is_marked) && !planted(Bug::SkipRecoveryDirectorySync) {
             self.sync_directory()?;
         }
-        move_watermark(examined, watermark)?;
+        // One that says all that there is already need not be synced now: it may lag.
+        if last.clean || examined.end.seq != last.seq {
+            move_watermark(examined, watermark)?;
+        }
         match (&examined.junk, answer) {
             (Some(junk), Answer::Cut) => self.cut(examined, junk).map(Some),
             (Some(junk), Answer::SetAside) => self.set_aside(junk.segment).map(Some),
@@ -53,8 +58,9 @@ impl Surgeon<'_> {
     }
 
     /// Makes the sound bytes behind the watermark durable.
-    fn keep(&self, part: &Part) -> Result<(), StorageError> {
-        if part.from == part.to && part.sealed {
+    pub(crate) fn keep(&self, part: &Part) -> Result<(), StorageError> {
+        // The watermark was moved there after a sync.
+        if part.from == part.to {
             return Ok(());
         }
         if self.rewrites && !part.sealed && !planted(Bug::TrustCachedTail) {

@@ -6,7 +6,9 @@ use crate::damage::{Damage, Problem};
 use crate::error::OpenError;
 use crate::planted::{Bug, planted};
 use crate::recovery::table::Behind;
-use crate::segment::header::{FORMAT_VERSION, SegmentHeader, is_of_another_place};
+use crate::segment::header::{
+    COMMIT_ALIGNMENT_BYTES_MAX, FORMAT_VERSION, SegmentHeader, is_of_another_place,
+};
 use crate::segment::name::segment_name;
 use crate::segment::scan::{CommitFound, Place, Window, find_frame, read_commit};
 use crate::segment::seal::{SealError, Sealed, prepare};
@@ -61,6 +63,22 @@ impl Junk {
     }
 }
 
+/// How far to look behind a log's last sound commit, where nothing is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To the end of the file.
+    Whole,
+    /// No further than [`NEAR_BYTES`], if there is nothing: for a log whose writer's last bytes are all in the page cache. It
+    /// wrote one commit at a time, each from its start, so that what it was writing when it died starts right there. Whatever
+    /// stands further on is met when the segment is sealed, in the background.
+    Near,
+}
+
+/// How far [`Reach::Near`] is: more than the padding in front of a commit can be.
+const NEAR_BYTES: u64 = 256 << 10;
+
+const _: () = assert!(NEAR_BYTES > 2 * COMMIT_ALIGNMENT_BYTES_MAX as u64, "a commit's first bytes are near");
+
 /// Where to look.
 pub(crate) struct Examiner<'a> {
     pub(crate) storage: &'a dyn Storage,
@@ -70,6 +88,7 @@ pub(crate) struct Examiner<'a> {
     pub(crate) segments: &'a [Seq],
     /// For writing, if what is found will be acted upon.
     pub(crate) mode: OpenMode,
+    pub(crate) reach: Reach,
 }
 
 /// One segment, walked to the end of its sound commits.
@@ -92,7 +111,7 @@ impl Examiner<'_> {
             end = walked.end;
             self.keep(&mut parts, walked.part);
             let last = parts.last().expect("it was just added");
-            if let Some((behind, junk)) = judge(last, walked.problem, end, rest.peek().copied())? {
+            if let Some((behind, junk)) = self.judge(last, walked.problem, end, rest.peek().copied())? {
                 return Ok(Examined { parts, end, behind, junk });
             }
         }
@@ -120,7 +139,7 @@ impl Examiner<'_> {
             end = walked.end;
             self.keep(&mut parts, walked.part);
             let last = parts.last().expect("it was just added");
-            if let Some((behind, junk)) = judge(last, walked.problem, end, rest.peek().copied())? {
+            if let Some((behind, junk)) = self.judge(last, walked.problem, end, rest.peek().copied())? {
                 return Ok(Examined { parts, end, behind, junk });
             }
         }
@@ -168,6 +187,55 @@ impl Examiner<'_> {
         }
     }
 
+    /// Judges what follows a segment's last sound commit. `None` if the next segment goes on from there.
+    fn judge(
+        &self,
+        last: &Part,
+        problem: Option<(u64, Problem)>,
+        end: Place,
+        next: Option<Seq>,
+    ) -> Result<Option<(Behind, Option<Junk>)>, StorageError> {
+        if next == Some(end.seq) {
+            return Ok(None);
+        }
+        let segment = last.segment.header.first_seq;
+        let ends = || Problem::Ends { part: "segment", expected: end.offset + 1, found: end.offset };
+        if let Some(next) = next {
+            // A segment gets its name only when all before it is durable.
+            let missing = end.seq.min(next)..end.seq.max(next);
+            let (offset, problem) = problem.unwrap_or_else(|| (end.offset, ends()));
+            let junk = Junk { segment, offset, bytes: 0, problem, missing };
+            return Ok(Some((Behind::Contradiction, Some(junk))));
+        }
+        let file = last.segment.file.clone();
+        let header = last.segment.header.clone();
+        if last.sealed || self.reach == Reach::Near && !has_data_near(&last.segment, end.offset)? {
+            return Ok(Some((Behind::Nothing, None)));
+        }
+        let mut window = Window::new(&file, file.length()?);
+        let data_end = window.data_end(end.offset)?;
+        if data_end == end.offset {
+            return Ok(Some((Behind::Nothing, None)));
+        }
+        if is_footer_part(&last.segment, end, data_end)? {
+            return Ok(Some((Behind::PartOfFooter, None)));
+        }
+        let (offset, problem) = problem
+            .unwrap_or((end.offset, Problem::NotZero { part: "segment", field: "the unwritten rest" }));
+        // The frame of the bad commit itself may well be sound.
+        let behind_own_frame = header.commit_start(end.offset) + 1;
+        let frame = find_frame(&mut window, &header, behind_own_frame)?.map(|found| found.frame);
+        let (behind, seq_to) = match frame {
+            Some(frame) if frame.durable_before > end.seq && !planted(Bug::CutContradiction) => {
+                (Behind::Contradiction, frame.durable_before)
+            }
+            Some(_) => (Behind::FrameBehindJunk, end.seq),
+            None => (Behind::Junk, end.seq),
+        };
+        let junk = Junk { segment, offset, bytes: data_end - end.offset, problem, missing: end.seq..seq_to };
+        Ok(Some((behind, Some(junk))))
+    }
+
     fn keep(&self, parts: &mut Vec<Part>, part: Part) {
         if self.mode == OpenMode::Read {
             parts.clear();
@@ -180,49 +248,10 @@ impl Examiner<'_> {
     }
 }
 
-/// Judges what follows a segment's last sound commit. `None` if the next segment goes on from there.
-fn judge(
-    last: &Part,
-    problem: Option<(u64, Problem)>,
-    end: Place,
-    next: Option<Seq>,
-) -> Result<Option<(Behind, Option<Junk>)>, StorageError> {
-    if next == Some(end.seq) {
-        return Ok(None);
-    }
-    let segment = last.segment.header.first_seq;
-    let ends = || Problem::Ends { part: "segment", expected: end.offset + 1, found: end.offset };
-    if let Some(next) = next {
-        // A segment gets its name only when all before it is durable.
-        let missing = end.seq.min(next)..end.seq.max(next);
-        let (offset, problem) = problem.unwrap_or_else(|| (end.offset, ends()));
-        let junk = Junk { segment, offset, bytes: 0, problem, missing };
-        return Ok(Some((Behind::Contradiction, Some(junk))));
-    }
-    let file = last.segment.file.clone();
-    let header = last.segment.header.clone();
-    let mut window = Window::new(&file, file.length()?);
-    let data_end = if last.sealed { end.offset } else { window.data_end(end.offset)? };
-    if data_end == end.offset {
-        return Ok(Some((Behind::Nothing, None)));
-    }
-    if is_footer_part(&last.segment, end, data_end)? {
-        return Ok(Some((Behind::PartOfFooter, None)));
-    }
-    let (offset, problem) =
-        problem.unwrap_or((end.offset, Problem::NotZero { part: "segment", field: "the unwritten rest" }));
-    // The frame of the bad commit itself may well be sound.
-    let behind_own_frame = header.commit_start(end.offset) + 1;
-    let frame = find_frame(&mut window, &header, behind_own_frame)?.map(|found| found.frame);
-    let (behind, seq_to) = match frame {
-        Some(frame) if frame.durable_before > end.seq && !planted(Bug::CutContradiction) => {
-            (Behind::Contradiction, frame.durable_before)
-        }
-        Some(_) => (Behind::FrameBehindJunk, end.seq),
-        None => (Behind::Junk, end.seq),
-    };
-    let junk = Junk { segment, offset, bytes: data_end - end.offset, problem, missing: end.seq..seq_to };
-    Ok(Some((behind, Some(junk))))
+/// Whether anything stands behind a segment's last sound commit, no further than [`NEAR_BYTES`].
+fn has_data_near(segment: &Segment, end: u64) -> Result<bool, StorageError> {
+    let limit = segment.file.length()?.min(end.saturating_add(NEAR_BYTES));
+    Ok(Window::new(&segment.file, limit).data_end(end)? > end)
 }
 
 /// Walks from a place to the end of the sound commits.

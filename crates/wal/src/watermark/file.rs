@@ -11,7 +11,7 @@ use crate::segment::name::{WATERMARK_NAME, WATERMARK_NEW_NAME};
 use crate::storage::file::{LogFile, StorageError};
 use crate::storage::{OpenMode, Storage};
 use crate::sync::thread;
-use crate::watermark::{Slots, WATERMARK_BYTES, Watermark};
+use crate::watermark::{FIRST_UPDATE, Slots, WATERMARK_BYTES, Watermark};
 
 /// How often slots are read again of which one is torn, because the writer may be writing it at this moment.
 const READ_ATTEMPTS_MAX: u32 = 8;
@@ -57,9 +57,13 @@ impl WatermarkFile {
         let file = LogFile::open(storage, directory.join(WATERMARK_NAME), OpenMode::Write)?;
         let mut watermark = WatermarkFile { file, last, settled };
         if !settled {
-            // Only the page cache may have it, and not even a sync would change that if one has failed before.
+            // Only the page cache may have it, and not even a sync would change that if one has failed before and it weren't
+            // written again. Whoever goes on from here syncs it in time; until then the other slot stands for it, if there is
+            // another yet.
             watermark.file.write_all(&last.encode(), last.slot_offset())?;
-            watermark.sync()?;
+            if last.update == FIRST_UPDATE {
+                watermark.sync()?;
+            }
         }
         Ok(watermark)
     }
@@ -85,6 +89,11 @@ impl WatermarkFile {
         self.file.sync()?;
         self.settled = true;
         Ok(())
+    }
+
+    /// Whether the last update is surely on the medium.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// The file itself, to be synced without keeping the writer from writing.
