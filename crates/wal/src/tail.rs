@@ -24,6 +24,9 @@ use crate::watermark::file::WatermarkFile;
 /// What a new segment's size is a multiple of.
 const CAPACITY_STEP_BYTES: u64 = 4096;
 
+/// When a segment is full to one part in so many, its successor is made. A writer that outruns that waits for it.
+const SPARE_AT_PART: u64 = 8;
+
 /// The writing end.
 #[derive(Debug)]
 pub(crate) struct Tail {
@@ -369,8 +372,8 @@ impl Active {
         (end <= header.capacity_bytes).then_some(offset)
     }
 
-    /// Whether the segment is so full that its successor should be made ready, and wasn't asked for yet.
+    /// Whether its successor should be made ready now, and wasn't asked for yet.
     fn wants_spare(&self) -> bool {
-        !self.spare_requested && self.offset > self.segment.header.capacity_bytes / 2
+        !self.spare_requested && self.offset > self.segment.header.capacity_bytes / SPARE_AT_PART
     }
 }

@@ -43,6 +43,7 @@ impl Log {
         let reached = match durability {
             Durability::Buffered => {
                 self.flush_within(&mut queue, self.sync_delay_max);
+                self.write_early(&mut queue);
                 Durability::Buffered
             }
             Durability::Written => self.settle_filling(queue)?,
@@ -66,6 +67,7 @@ impl Log {
         queue.filling.sync |= durability == Durability::Durable;
         let delay = if durability == Durability::Buffered { self.sync_delay_max } else { UNLED_DELAY_MAX };
         self.flush_within(&mut queue, delay.min(self.sync_delay_max));
+        self.write_early(&mut queue);
         Ok((first, Arc::clone(&queue.filling.outcome)))
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Queue {
 pub(crate) struct FlushPlan {
     /// Something was placed or written that nobody waits for: it must be durable soon after this.
     pub(crate) at: Option<Instant>,
+    /// So much was placed that nobody waits for that it should be written now, though it need not be synced yet.
+    pub(crate) write: bool,
     /// The watermark was written and not synced, last at this time.
     pub(crate) watermark_written_at: Option<Instant>,
     /// Until when the flusher sleeps; `None` while it is at work.

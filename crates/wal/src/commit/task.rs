@@ -45,6 +45,7 @@ impl Log {
         queue.filling.sync |= durability == Durability::Durable;
         if durability == Durability::Buffered {
             self.flush_within(&mut queue, self.sync_delay_max);
+            self.write_early(&mut queue);
             return Ok(Placed::Done(seq));
         }
         queue.filling.waiting += 1;
