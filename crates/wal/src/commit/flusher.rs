@@ -17,8 +17,8 @@ pub(crate) const UNLED_DELAY_MAX: Duration = Duration::from_millis(1);
 const IDLE_DELAY: Duration = Duration::from_millis(250);
 
 /// How much is placed that nobody waits for before it is written. Little enough that it is still in the processor's caches
-/// then, and that the disk is at work while more is placed.
-const EARLY_WRITE_BYTES: u64 = 1 << 20;
+/// then, and that the disk is at work while more is placed. The commit model's programs are small.
+const EARLY_WRITE_BYTES: u64 = if cfg!(feature = "shuttle") { 256 } else { 1 << 20 };
 
 impl Log {
     /// Sees to it that what was placed becomes durable within this time.
