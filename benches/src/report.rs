@@ -1,142 +1,180 @@
-//! Figures out of rounds: medians, ratios within rounds, quantiles over all of them; as a table and as JSON.
+//! Figures out of rounds: medians, ratios within rounds, quantiles over all of them; as Markdown and as JSON.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
+use crate::job::Outcome;
 use crate::machine::Machine;
-use crate::rounds::{Round, latencies};
+use crate::rounds::latencies;
+use crate::table::{Aim, Figure, Workload};
 
-/// All rounds of one engine with one number of writers.
+mod numbers;
+
+use numbers::{Spread, count, median};
+
+/// All rounds of one that took part.
 pub(crate) struct Series {
-    engine: &'static str,
-    writers: u64,
-    /// One for each round, in order.
-    appends_per_second: Vec<f64>,
-    appends: u64,
-    syncs: u64,
-    verified: u64,
-    latency_ns: Histogram<u64>,
+    label: String,
+    outcomes: Vec<Outcome>,
+    /// Why there are no more of them.
+    pub(crate) failure: Option<String>,
 }
 
 impl Series {
     /// A series without rounds.
-    pub(crate) fn new(engine: &'static str, writers: u64) -> Self {
-        let latency_ns = latencies();
-        Self {
-            engine,
-            writers,
-            appends_per_second: Vec::new(),
-            appends: 0,
-            syncs: 0,
-            verified: 0,
-            latency_ns,
-        }
+    pub(crate) fn new(label: &str) -> Self {
+        Self { label: label.to_owned(), outcomes: Vec::new(), failure: None }
     }
 
     /// Adds a round.
-    pub(crate) fn add(&mut self, round: Round) -> Result<()> {
-        self.appends_per_second.push(round.appends as f64 / round.window.as_secs_f64());
-        self.appends += round.appends;
-        self.syncs += round.syncs;
-        self.verified += round.verified;
-        self.latency_ns.add(round.latency_ns).context("add up latencies")
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
     }
 
-    fn records_per_sync(&self) -> f64 {
-        self.appends as f64 / self.syncs.max(1) as f64
+    fn figures(&self, figure: Figure) -> Vec<f64> {
+        self.outcomes.iter().map(|outcome| figure.of(outcome)).collect()
     }
 
-    /// The median over rounds of this engine's rate by the reference's.
-    fn ratio_to(&self, reference: &Self) -> f64 {
-        let rates = self.appends_per_second.iter().zip(&reference.appends_per_second);
-        median(&rates.map(|(own, bare)| own / bare).collect::<Vec<_>>())
+    /// For each round this one's figure by the reference's.
+    fn ratios(&self, reference: &Self, figure: Figure) -> Vec<f64> {
+        let pairs = self.outcomes.iter().zip(&reference.outcomes);
+        pairs.map(|(own, bare)| figure.of(own) / figure.of(bare)).collect()
     }
 
-    fn latency_us(&self, quantile: f64) -> f64 {
-        self.latency_ns.value_at_quantile(quantile) as f64 / 1000.0
+    /// Records by syncs, where somebody counts syncs; otherwise by the device's flushes, which are everybody's.
+    fn records_per_sync(&self) -> Option<(f64, bool)> {
+        let records: u64 = self.outcomes.iter().map(|outcome| outcome.records).sum();
+        let sum = |counts: Vec<Option<u64>>| counts.into_iter().sum::<Option<u64>>().filter(|sum| *sum > 0);
+        let syncs = sum(self.outcomes.iter().map(|outcome| outcome.syncs).collect());
+        let flushes = sum(self.outcomes.iter().map(|outcome| outcome.device_flushes).collect());
+        let by = |syncs: u64| records as f64 / syncs as f64;
+        syncs.map(|syncs| (by(syncs), true)).or(flushes.map(|flushes| (by(flushes), false)))
     }
 
-    fn row(&self, reference: &Self) -> String {
-        let rates = &self.appends_per_second;
-        let (slowest, fastest) = rates
-            .iter()
-            .fold((f64::INFINITY, 0.0_f64), |(low, high), rate| (low.min(*rate), high.max(*rate)));
-        format!(
-            "| {} | {} | {:.0} ({slowest:.0}–{fastest:.0}) | {:.2} | {:.1} | {:.0} | {:.0} | {:.0} |",
-            self.writers,
-            self.engine,
-            median(rates),
-            self.ratio_to(reference),
-            self.records_per_sync(),
-            self.latency_us(0.5),
-            self.latency_us(0.99),
-            self.latency_us(0.999),
-        )
+    fn latency_ns(&self) -> Histogram<u64> {
+        let mut latency_ns = latencies();
+        for (value, count) in self.outcomes.iter().flat_map(|outcome| &outcome.latency_ns) {
+            latency_ns.saturating_record_n(*value, *count);
+        }
+        latency_ns
     }
 
-    fn json(&self, reference: &Self) -> Value {
+    fn row(&self, reference: Option<&Self>, figure: Figure) -> String {
+        if let Some(failure) = &self.failure {
+            return format!("| {} | left out: {} |  |  |  |  |  |", self.label, failure.replace('|', "/"));
+        }
+        let spread = Spread::of(&self.figures(figure));
+        let figures = spread.map_or_else(String::new, |spread| spread.text(|value| figure.text(value)));
+        let ratio = reference.and_then(|reference| Spread::of(&self.ratios(reference, figure)));
+        let ratio = ratio.map_or_else(String::new, |ratio| ratio.text(|ratio| format!("{ratio:.2}")));
+        let per_sync = match self.records_per_sync() {
+            Some((records, true)) => format!("{records:.1}"),
+            Some((records, false)) => format!("~{records:.1}"),
+            None => String::new(),
+        };
+        let latency_ns = self.latency_ns();
+        let quantile = |quantile| match latency_ns.len() {
+            0 => String::new(),
+            _ => format!("{:.0}", latency_ns.value_at_quantile(quantile) as f64 / 1000.0),
+        };
+        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(quantile);
+        format!("| {} | {figures} | {ratio} | {per_sync} | {p50} | {p99} | {p999} |", self.label)
+    }
+
+    fn json(&self, reference: Option<&Self>, figure: Figure) -> Value {
+        let latency_ns = self.latency_ns();
+        let us = |quantile| latency_ns.value_at_quantile(quantile) as f64 / 1000.0;
+        let ratios = reference.map(|reference| self.ratios(reference, figure));
         json!({
-            "writers": self.writers,
-            "engine": self.engine,
-            "appendsPerSecond": median(&self.appends_per_second),
-            "appendsPerSecondByRound": self.appends_per_second,
-            "ratioToReference": self.ratio_to(reference),
-            "reference": reference.engine,
-            "recordsPerSync": self.records_per_sync(),
-            "latencyUs": {
-                "p50": self.latency_us(0.5),
-                "p99": self.latency_us(0.99),
-                "p999": self.latency_us(0.999),
-                "max": self.latency_us(1.0),
-            },
-            "verifiedRecords": self.verified,
+            "engine": self.label,
+            "failure": self.failure,
+            "median": Spread::of(&self.figures(figure)).map(|spread| spread.median),
+            "byRound": self.figures(figure),
+            "ratio": ratios.as_deref().map(median),
+            "ratioByRound": ratios,
+            "recordsPerSync": self.records_per_sync().filter(|(_, counted)| *counted).map(|(records, _)| records),
+            "recordsPerDeviceFlush": self.records_per_sync().filter(|(_, counted)| !counted).map(|(records, _)| records),
+            "readBytesByRound": self.outcomes.iter().map(|outcome| outcome.read_bytes).collect::<Vec<_>>(),
+            "readCallsByRound": self.outcomes.iter().map(|outcome| outcome.read_calls).collect::<Vec<_>>(),
+            "latencyUs": { "p50": us(0.5), "p99": us(0.99), "p999": us(0.999), "max": us(1.0) },
+            "verifiedRecords": self.outcomes.iter().map(|outcome| outcome.verified).sum::<u64>(),
         })
+    }
+}
+
+impl Figure {
+    /// This figure of a round.
+    pub(crate) fn of(self, outcome: &Outcome) -> f64 {
+        let seconds = outcome.elapsed.as_secs_f64();
+        match self {
+            Self::RecordsPerSecond => outcome.records as f64 / seconds,
+            Self::BytesPerSecond => outcome.bytes as f64 / seconds,
+            Self::Milliseconds => seconds * 1000.0,
+            Self::DeviceBytesPerRecord => {
+                outcome.device_bytes.map_or(f64::NAN, |bytes| bytes as f64 / outcome.records as f64)
+            }
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::RecordsPerSecond => "records/s",
+            Self::BytesPerSecond => "MB/s",
+            Self::Milliseconds => "ms",
+            Self::DeviceBytesPerRecord => "device bytes/record",
+        }
+    }
+
+    /// Without its unit, which is in the heading.
+    pub(crate) fn text(self, value: f64) -> String {
+        match self {
+            Self::RecordsPerSecond | Self::DeviceBytesPerRecord => count(value),
+            Self::BytesPerSecond => format!("{:.1}", value / 1e6),
+            Self::Milliseconds => format!("{value:.2}"),
+        }
     }
 }
 
 /// The figures of a run.
 pub(crate) struct Report {
-    benchmark: &'static str,
     machine: Machine,
-    payload_bytes: usize,
-    measured: Duration,
-    /// For each number of writers the engine and its reference.
-    compared: Vec<[Series; 2]>,
+    command: String,
+    measured: Vec<(Workload, Vec<Series>)>,
 }
 
 impl Report {
-    /// A report without figures.
-    pub(crate) fn new(
-        benchmark: &'static str,
-        machine: Machine,
-        payload_bytes: usize,
-        measured: Duration,
-    ) -> Self {
-        Self { benchmark, machine, payload_bytes, measured, compared: Vec::new() }
+    /// A report without figures, of what this command line measures.
+    pub(crate) fn new(machine: Machine, command: String) -> Self {
+        Self { machine, command, measured: Vec::new() }
     }
 
-    /// Adds an engine and its reference.
-    pub(crate) fn add(&mut self, compared: [Series; 2]) {
-        self.compared.push(compared);
+    /// Adds a workload.
+    pub(crate) fn add(&mut self, workload: Workload, series: Vec<Series>) {
+        self.measured.push((workload, series));
     }
 
-    /// The table, as it stands in the README.
+    /// The tables, as they stand in the README.
     pub(crate) fn markdown(&self) -> String {
-        let mut text = format!(
-            "{}: {} bytes a record; {}\n\n",
-            self.benchmark,
-            self.payload_bytes,
-            self.machine.sentence()
-        );
-        text.push_str("| writers | engine | appends/s, median (range) | × reference | records/sync | p50 µs | p99 µs | p99.9 µs |\n");
-        text.push_str("|---:|---|---:|---:|---:|---:|---:|---:|\n");
-        for [engine, reference] in &self.compared {
-            for series in [engine, reference] {
-                writeln!(text, "{}", series.row(reference)).expect("writing to a string does not fail");
+        let mut text = format!("`{}`; {}.\n\n", self.command, self.machine.sentence());
+        text.push_str("| workload | aim | runledger-wal | best peer |\n|---|---|---|---|\n");
+        for (workload, series) in &self.measured {
+            writeln!(text, "{}", summary(workload, series)).expect("writing to a string does not fail");
+        }
+        for (workload, series) in &self.measured {
+            let reference = workload.reference.and_then(|index| series.get(index));
+            let against = reference.map_or_else(String::new, |reference| format!("× {}", reference.label));
+            let heading = workload.figure.heading();
+            write!(
+                text,
+                "\n**{}**\n\n| engine | {heading} | {against} | records/sync | p50 µs | p99 µs | p99.9 µs |\n|---|---:|---:|---:|---:|---:|---:|\n",
+                workload.title
+            )
+            .expect("writing to a string does not fail");
+            for series in series {
+                writeln!(text, "{}", series.row(reference, workload.figure))
+                    .expect("writing to a string does not fail");
             }
         }
         text
@@ -144,62 +182,94 @@ impl Report {
 
     /// Everything, for a program.
     pub(crate) fn json(&self) -> String {
-        let both = |[engine, reference]: &[Series; 2]| [engine.json(reference), reference.json(reference)];
+        let workload = |(workload, series): &(Workload, Vec<Series>)| {
+            let reference = workload.reference.and_then(|index| series.get(index));
+            json!({
+                "workload": workload.title,
+                "group": workload.group,
+                "unit": workload.figure.heading(),
+                "reference": reference.map(|reference| &reference.label),
+                "results": series.iter().map(|own| own.json(reference, workload.figure)).collect::<Vec<_>>(),
+            })
+        };
         let report = json!({
-            "benchmark": self.benchmark,
+            "command": self.command,
             "machine": self.machine.json(),
-            "payloadBytes": self.payload_bytes,
-            "secondsPerRound": self.measured.as_secs_f64(),
-            "results": self.compared.iter().flat_map(both).collect::<Vec<_>>(),
+            "workloads": self.measured.iter().map(workload).collect::<Vec<_>>(),
         });
         format!("{report:#}\n")
     }
 }
 
-/// The middle value, or the mean of the two middle ones.
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    let upper = sorted.get(middle).copied().unwrap_or(f64::NAN);
-    if sorted.len() % 2 == 1 {
-        return upper;
+/// One line: what is aimed at, what was reached, and who of the peers came closest.
+fn summary(workload: &Workload, series: &[Series]) -> String {
+    let (figure, aim) = (workload.figure, workload.aim);
+    let reference = workload.reference.and_then(|index| series.get(index));
+    let value = |series: &Series| match reference {
+        Some(reference) => median(&series.ratios(reference, figure)),
+        None => median(&series.figures(figure)),
+    };
+    let text = |value: f64| match reference {
+        Some(_) => format!("{value:.2}"),
+        None => format!("{} {}", figure.text(value), figure.heading()),
+    };
+    let own = series.first().map_or_else(String::new, |own| {
+        let figures = format!("{} {}", figure.text(median(&own.figures(figure))), figure.heading());
+        match reference {
+            Some(_) => format!("**{}** ({figures})", text(value(own))),
+            None => format!("**{figures}**"),
+        }
+    });
+    let verdict = series.first().map_or("", |own| aim.verdict(own, reference, figure));
+    let peers = (0..).zip(series).skip(1).filter(|(index, _)| Some(*index) != workload.reference);
+    let peers = peers.filter(|(_, peer)| peer.failure.is_none() && !peer.label.starts_with("runledger"));
+    let better = |one: &f64, other: &f64| match figure {
+        Figure::RecordsPerSecond | Figure::BytesPerSecond => one.total_cmp(other),
+        Figure::Milliseconds | Figure::DeviceBytesPerRecord => other.total_cmp(one),
+    };
+    let best = peers.map(|(_, peer)| (value(peer), peer)).max_by(|one, other| better(&one.0, &other.0));
+    let best = best.map_or_else(|| "–".to_owned(), |(value, peer)| format!("{} {}", peer.label, text(value)));
+    format!("| {} | {} | {own}{verdict} | {best} |", workload.title, aim.text(reference, figure))
+}
+
+impl Aim {
+    fn text(self, reference: Option<&Series>, figure: Figure) -> String {
+        let mut parts = Vec::new();
+        if let (Some(ratio), Some(reference)) = (self.ratio_min, reference) {
+            parts.push(format!("≥ {ratio} × {}", reference.label));
+        }
+        if let Some(records) = self.records_per_sync_min {
+            parts.push(format!("≥ {records} records per sync"));
+        }
+        if let Some(least) = self.figure_min {
+            parts.push(format!("≥ {} {}", figure.text(least), figure.heading()));
+        }
+        if let Some(most) = self.figure_max {
+            parts.push(format!("≤ {} {}", figure.text(most), figure.heading()));
+        }
+        if parts.is_empty() { "–".to_owned() } else { parts.join(", ") }
     }
-    let lower = middle.checked_sub(1).and_then(|below| sorted.get(below)).copied().unwrap_or(f64::NAN);
-    f64::midpoint(lower, upper)
+
+    fn verdict(self, own: &Series, reference: Option<&Series>, figure: Figure) -> &'static str {
+        let ratio = reference.map(|reference| median(&own.ratios(reference, figure)));
+        let records_per_sync = own.records_per_sync().map(|(records, _)| records);
+        let value = median(&own.figures(figure));
+        let least = [
+            (self.ratio_min, ratio),
+            (self.records_per_sync_min, records_per_sync),
+            (self.figure_min, Some(value)),
+        ];
+        let asked = self.figure_max.is_some() || least.iter().any(|(aim, _)| aim.is_some());
+        let met =
+            least.iter().all(|(aim, reached)| aim.is_none_or(|aim| reached.is_some_and(|it| it >= aim)))
+                && self.figure_max.is_none_or(|most| value <= most);
+        match (asked, met) {
+            (false, _) => "",
+            (true, true) => ", met",
+            (true, false) => ", missed",
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn series(engine: &'static str, rates: &[u64]) -> Series {
-        let mut series = Series::new(engine, 8);
-        for &appends in rates {
-            let mut latency_ns = latencies();
-            latency_ns.record_n(250_000, appends).unwrap();
-            let window = Duration::from_secs(1);
-            series.add(Round { appends, syncs: appends / 4, window, latency_ns, verified: appends }).unwrap();
-        }
-        series
-    }
-
-    #[test]
-    fn the_median_is_the_middle_or_the_mean_of_both_middles() {
-        assert!((median(&[5.0, 1.0, 3.0]) - 3.0).abs() < 1e-9);
-        assert!((median(&[4.0, 1.0, 2.0, 9.0]) - 3.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn ratios_are_taken_within_rounds() {
-        // Both grow slower from round to round; the ratio stays one half.
-        let ratio = series("log", &[400, 200, 100]).ratio_to(&series("reference", &[800, 400, 200]));
-        assert!((ratio - 0.5).abs() < 1e-9, "{ratio}");
-    }
-
-    #[test]
-    fn a_row_shows_rate_ratio_records_per_sync_and_quantiles() {
-        let row = series("log", &[400, 800, 1200]).row(&series("reference", &[800, 800, 800]));
-        assert_eq!(row, "| 8 | log | 800 (400–1200) | 1.00 | 4.0 | 250 | 250 | 250 |");
-    }
-}
+mod tests;

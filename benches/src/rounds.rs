@@ -1,42 +1,60 @@
-//! One round: a fresh log, its writers, a warm-up, a measured window, and the proof that the log kept what it
-//! acknowledged.
+//! What one round does, in a worker process: a fresh log, a warm-up, a measured window, and the proof that the log kept
+//! what it acknowledged.
 //!
-//! A round whose log lost or changed an acknowledged record is an error, not a figure.
+//! A round whose log lost, changed or invented a record is an error, not a figure.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
 
-use crate::engine::{Engine, Log};
-use crate::payload::payload;
+use crate::engine::{Engine, Room};
+use crate::job::{Job, Outcome, Request, Window};
 
-/// How a round runs.
-#[derive(Clone, Copy)]
-pub(crate) struct Plan {
-    /// Threads that append at the same time, each waiting for its own record.
-    pub(crate) writers: u64,
-    /// How long they append before anything counts.
-    pub(crate) warm_up: Duration,
-    /// How long the measured window is.
-    pub(crate) measured: Duration,
+mod batches;
+mod device;
+mod durable;
+mod kept;
+mod lasting;
+mod tasks;
+mod unwaited;
+
+/// Does what is asked.
+pub(crate) fn run(engine: &dyn Engine, Request { directory, job, .. }: &Request) -> Result<Outcome> {
+    let round = Round { engine, directory };
+    match job {
+        Job::Durable { threads, window, sizes } => durable::run(&round, *threads, window, sizes.as_deref()),
+        Job::Tasks { tasks, window } => tasks::run(&round, *tasks, window),
+        Job::Batches { records, window } => batches::run(&round, *records, window),
+        Job::Unwaited { records, wait } => unwaited::run(&round, *records, *wait),
+        Job::DeviceBytes { records } => device::run(&round, *records),
+        Job::Fill { records } => lasting::fill(&round, *records),
+        Job::OpenAndGoOn { records } => lasting::open_and_go_on(&round, *records),
+        Job::Compare { records } => lasting::compare(&round, *records),
+        Job::Replay => lasting::replay(&round),
+    }
+    .with_context(|| format!("{} in {}", engine.name(), directory.display()))
 }
 
-/// What a round gave.
-pub(crate) struct Round {
-    /// Appends that returned in the window.
-    pub(crate) appends: u64,
-    /// Syncs in the window.
-    pub(crate) syncs: u64,
-    /// The window as it was, not as it was planned.
-    pub(crate) window: Duration,
-    /// Nanoseconds of each of those appends.
-    pub(crate) latency_ns: Histogram<u64>,
-    /// Records that were read back and compared, those of the warm-up included.
-    pub(crate) verified: u64,
+/// An engine, and the directory that is its own.
+struct Round<'a> {
+    engine: &'a dyn Engine,
+    directory: &'a Path,
+}
+
+/// The phases of a round, as those who append see them.
+const WARM_UP: u8 = 0;
+const MEASURED: u8 = 1;
+const OVER: u8 = 2;
+
+/// What an engine prepares for a round, where it prepares anything, for every second of it: more than any fills on the
+/// disks that this was made on. A round that fills it is refused, not measured.
+fn room(window: &Window, bytes_per_second: u64) -> Room {
+    let seconds = (window.warm_up + window.measured).as_secs_f64() + 0.2;
+    // INVARIANT: rates and windows are far below 2^52 bytes.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
+    let bytes = (bytes_per_second as f64 * seconds) as u64;
+    Room::Prepared(bytes.next_multiple_of(1 << 20))
 }
 
 /// Latencies from a nanosecond to a minute are told apart to three digits.
@@ -47,81 +65,7 @@ pub(crate) fn latencies() -> Histogram<u64> {
     Histogram::new_with_max(LATENCY_NS_MAX, 3).expect("the bounds are constants that fit")
 }
 
-/// The phases of a round, as the writers see them.
-const WARM_UP: u8 = 0;
-const MEASURED: u8 = 1;
-const OVER: u8 = 2;
-
-/// What one writer brings home.
-struct Writer {
-    /// The number of each of its records, in the order of its payloads.
-    numbers: Vec<u64>,
-    latency_ns: Histogram<u64>,
+/// A histogram's contents, as they are sent.
+fn counts_of(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+    histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
 }
-
-/// Runs one round in an empty directory.
-pub(crate) fn run(engine: &dyn Engine, directory: &Path, plan: &Plan) -> Result<Round> {
-    let log = engine.create(directory).with_context(|| format!("create {}", engine.name()))?;
-    let phase = AtomicU8::new(WARM_UP);
-    let (writers, syncs, window) = thread::scope(|scope| {
-        let (log, phase) = (log.as_ref(), &phase);
-        let writers: Vec<_> =
-            (0..plan.writers).map(|writer| scope.spawn(move || append(log, writer, phase))).collect();
-        thread::sleep(plan.warm_up);
-        let (syncs_before, begin) = (log.syncs(), Instant::now());
-        phase.store(MEASURED, Ordering::Relaxed);
-        thread::sleep(plan.measured);
-        phase.store(OVER, Ordering::Relaxed);
-        let (window, syncs) = (begin.elapsed(), log.syncs() - syncs_before);
-        let joined = writers.into_iter().map(|writer| writer.join().expect("a writer returns its errors"));
-        Ok::<_, anyhow::Error>((joined.collect::<Result<Vec<_>>>()?, syncs, window))
-    })
-    .with_context(|| format!("append to {}", engine.name()))?;
-
-    let verified = verify(log, &writers).with_context(|| format!("read back from {}", engine.name()))?;
-    let mut latency_ns = latencies();
-    for writer in &writers {
-        latency_ns.add(&writer.latency_ns).context("add up latencies")?;
-    }
-    Ok(Round { appends: latency_ns.len(), syncs, window, latency_ns, verified })
-}
-
-/// One writer: append after append until the round is over.
-fn append(log: &dyn Log, writer: u64, phase: &AtomicU8) -> Result<Writer> {
-    let mut latency_ns = latencies();
-    let mut numbers = Vec::new();
-    while phase.load(Ordering::Relaxed) != OVER {
-        let payload = payload(writer, numbers.len() as u64);
-        let begin = Instant::now();
-        let number = log.append(&payload)?;
-        let taken = begin.elapsed();
-        numbers.push(number);
-        if phase.load(Ordering::Relaxed) == MEASURED {
-            latency_ns.saturating_record(u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX));
-        }
-    }
-    Ok(Writer { numbers, latency_ns })
-}
-
-/// Reads the log back and compares every acknowledged record; returns how many there are.
-fn verify(log: Box<dyn Log>, writers: &[Writer]) -> Result<u64> {
-    let mut acknowledged = Vec::new();
-    for (writer, result) in (0..).zip(writers) {
-        acknowledged.extend((0..).zip(&result.numbers).map(|(index, number)| (*number, writer, index)));
-    }
-    acknowledged.sort_unstable();
-    let mut expected = acknowledged.iter();
-    log.read_back(&mut |number, found| {
-        let Some(&(wanted, writer, index)) = expected.next() else {
-            bail!("record {number} was never acknowledged");
-        };
-        ensure!(number == wanted, "record {wanted} is missing: {number} stands in its place");
-        ensure!(found == payload(writer, index), "record {number} is not what was appended");
-        Ok(())
-    })?;
-    ensure!(expected.next().is_none(), "{} acknowledged records are missing", expected.len() + 1);
-    Ok(acknowledged.len() as u64)
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,48 +1,68 @@
-//! Runledger's log, as any caller uses it: default options, durable appends.
+//! Runledger's log, as any caller uses it: default options.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use runledger_wal::{Durability, Options, Reader, ReaderOptions, Seq, Wal};
 
-use crate::engine::{Engine, Log};
+use crate::engine::{Appending, Engine, Log, Numbered, Room, Unwaited, Visit};
+use crate::engines::LEDGER;
 
 /// The log under test.
 pub(crate) struct LedgerWal;
 
-struct LedgerLog {
-    wal: Wal,
-    directory: PathBuf,
-}
+struct LedgerLog(Wal);
 
 impl Engine for LedgerWal {
     fn name(&self) -> &'static str {
-        "runledger-wal"
+        LEDGER
     }
 
-    fn create(&self, directory: &Path) -> Result<Box<dyn Log>> {
-        let directory = directory.join("wal");
-        let (wal, _) = Wal::open(&directory, Options::new().create(true)).context("open the log")?;
-        Ok(Box::new(LedgerLog { wal, directory }))
+    fn open(&self, directory: &Path, _room: Room) -> Result<Box<dyn Log>> {
+        let (wal, _) = Wal::open(&directory.join("wal"), Options::new().create(true))?;
+        Ok(Box::new(LedgerLog(wal)))
+    }
+
+    fn read(&self, directory: &Path, visit: &mut Visit<'_>) -> Result<()> {
+        let reader =
+            Reader::open(&directory.join("wal"), ReaderOptions::default()).context("open a reader")?;
+        for record in reader.scan(Seq::ZERO) {
+            let record = record?;
+            visit(record.seq().get(), record.payload())?;
+        }
+        Ok(())
     }
 }
 
 impl Log for LedgerLog {
     fn append(&self, payload: &[u8]) -> Result<u64> {
-        Ok(self.wal.append(payload, Durability::Durable)?.seq.get())
+        Ok(self.0.append(payload, Durability::Durable)?.seq.get())
     }
 
-    fn syncs(&self) -> u64 {
-        self.wal.counters().syncs
+    fn append_async<'a>(&'a self, payload: &'a [u8]) -> Appending<'a> {
+        Box::pin(async move { Ok(self.0.append_async(payload, Durability::Durable).await?.seq.get()) })
     }
 
-    fn read_back(self: Box<Self>, visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
-        self.wal.close().context("close the log")?;
-        let reader = Reader::open(&self.directory, ReaderOptions::default()).context("open a reader")?;
-        for record in reader.scan(Seq::new(0)) {
-            let record = record?;
-            visit(record.seq().get(), record.payload())?;
-        }
+    fn append_batch(&self, payloads: &[&[u8]]) -> Result<()> {
+        self.0.append_batch(payloads, Durability::Durable)?;
         Ok(())
+    }
+
+    fn append_unwaited(&self, payload: &[u8], wait: Unwaited) -> Result<()> {
+        let durability = match wait {
+            Unwaited::Buffered => Durability::Buffered,
+            Unwaited::Written => Durability::Written,
+        };
+        self.0.append(payload, durability)?;
+        Ok(())
+    }
+
+    fn syncs(&self) -> Option<u64> {
+        Some(self.0.counters().syncs)
+    }
+
+    fn close(self: Box<Self>) -> Result<Vec<Numbered>> {
+        self.0.close().context("close the log")?;
+        Ok(Vec::new())
     }
 }

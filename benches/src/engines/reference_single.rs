@@ -1,46 +1,74 @@
-//! Reference L: one thread, one `pwrite` and one `fdatasync` for each record. No durable append of a lone writer can
-//! be faster on this disk.
+//! Reference L: one thread, one `pwrite` and one `fdatasync` for each record, or for each batch. No durable append of a
+//! lone writer can be faster on this disk.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 
-use crate::engine::{Engine, Log};
-use crate::engines::slot_file::{SlotFile, slot_of};
+use crate::engine::{Engine, Log, Numbered, Room, Visit};
+use crate::engines::REFERENCE_SINGLE;
+use crate::engines::frame_file::{FrameFile, put_frame};
 
 /// The reference for a lone writer.
 pub(crate) struct ReferenceSingle;
 
 struct SingleLog {
-    file: SlotFile,
-    /// How many records were written. One thread appends, so that the load and the store need not be one step.
-    written: AtomicU64,
+    /// One thread appends, so that the lock is never waited for.
+    written: Mutex<Written>,
+    syncs: AtomicU64,
+}
+
+struct Written {
+    file: FrameFile,
+    frames: Vec<u8>,
+    next: u64,
 }
 
 impl Engine for ReferenceSingle {
     fn name(&self) -> &'static str {
-        "reference L"
+        REFERENCE_SINGLE
     }
 
-    fn create(&self, directory: &Path) -> Result<Box<dyn Log>> {
-        Ok(Box::new(SingleLog { file: SlotFile::create(directory)?, written: AtomicU64::new(0) }))
+    fn open(&self, directory: &Path, room: Room) -> Result<Box<dyn Log>> {
+        let written = Written { file: FrameFile::create(directory, room)?, frames: Vec::new(), next: 0 };
+        Ok(Box::new(SingleLog { written: Mutex::new(written), syncs: AtomicU64::new(0) }))
+    }
+
+    fn read(&self, directory: &Path, visit: &mut Visit<'_>) -> Result<()> {
+        FrameFile::read(directory, visit)
+    }
+}
+
+impl SingleLog {
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Log for SingleLog {
     fn append(&self, payload: &[u8]) -> Result<u64> {
-        let number = self.written.load(Ordering::Relaxed);
-        self.file.write_durably(number, &slot_of(payload))?;
-        self.written.store(number + 1, Ordering::Relaxed);
-        Ok(number)
+        self.append_batch(&[payload])?;
+        Ok(self.lock().next - 1)
     }
 
-    fn syncs(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+    fn append_batch(&self, payloads: &[&[u8]]) -> Result<()> {
+        let mut written = self.lock();
+        let Written { file, frames, next } = &mut *written;
+        frames.clear();
+        payloads.iter().try_for_each(|payload| put_frame(payload, 0, frames))?;
+        file.write_durably(frames)?;
+        *next += payloads.len() as u64;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
-    fn read_back(self: Box<Self>, visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
-        self.file.read_back(self.written.into_inner(), visit)
+    fn syncs(&self) -> Option<u64> {
+        Some(self.syncs.load(Ordering::Relaxed))
+    }
+
+    fn close(self: Box<Self>) -> Result<Vec<Numbered>> {
+        Ok(Vec::new())
     }
 }
