@@ -1,13 +1,16 @@
-//! Runs a workload: all that take part in turn, round after round, each beginning with the next one.
+//! Runs a workload: all that take part in turn, round after round, each beginning with the next one, and every other
+//! round in the opposite order.
 //!
-//! So a disk that grows slower, or a neighbour that grows louder, hits all of them. Runledger or a reference that fails
+//! So a disk that grows slower, or a neighbour that grows louder, hits all of them, and nobody always follows the same
+//! one. What one has left to the file system is written before the next begins. Runledger or a reference that fails
 //! ends the run; a peer that fails is left out, and the report says why.
 
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::engines::ESSENTIAL;
@@ -40,6 +43,7 @@ pub(crate) fn run(workload: &Workload, directory: &Path, rounds: usize) -> Resul
     let count = participants.len().max(1);
     for round in 0..rounds {
         for turn in 0..count {
+            let turn = if round % 2 == 0 { turn } else { count - 1 - turn };
             let Some(participant) = participants.get_mut((round + turn) % count) else { continue };
             if participant.series.failure.is_some() {
                 continue;
@@ -95,6 +99,7 @@ impl<'a> Participant<'a> {
     }
 
     fn round(&mut self, directory: &Path) -> Result<Outcome> {
+        settle_file_system(directory)?;
         let kept = self.kept.as_ref().map(|kept| kept.path().to_owned());
         match (kept, self.setting) {
             (Some(kept), Setting::Killed(_)) => self.open_and_kill(&kept),
@@ -136,6 +141,13 @@ impl<'a> Participant<'a> {
         }
         Ok(())
     }
+}
+
+/// Has everything written that is waiting for it, removed files included.
+fn settle_file_system(directory: &Path) -> Result<()> {
+    let status = Command::new("sync").arg("--file-system").arg(directory).status().context("start sync")?;
+    ensure!(status.success(), "sync of {} failed", directory.display());
+    Ok(())
 }
 
 fn fresh(directory: &Path) -> Result<TempDir> {

@@ -8,12 +8,18 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+/// The packages behind the peers.
+const PEERS: [&str; 5] = ["fjall", "okaywal", "raft-engine", "tokio", "wal-db"];
+
 /// Where and of what a run was made.
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) kernel: String,
     pub(crate) file_system: String,
+    pub(crate) compiler: String,
+    /// Of what is compared: name and version.
+    pub(crate) versions: Vec<String>,
     /// With a mark when the checkout differs from it.
     pub(crate) commit: String,
 }
@@ -26,14 +32,19 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             kernel: last_line("uname", &["-sr"]),
             file_system: last_line("df", &["--output=fstype", &directory.to_string_lossy()]),
+            compiler: last_line("rustc", &["--version"]),
+            versions: versions(include_str!("../Cargo.lock")),
             commit: last_line("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
         }
     }
 
     /// One line for a person.
     pub(crate) fn sentence(&self) -> String {
-        let Self { processor, cores, kernel, file_system, commit } = self;
-        format!("{processor}, {cores} cores, {kernel}, {file_system}, commit {commit}")
+        let Self { processor, cores, kernel, file_system, compiler, versions, commit } = self;
+        let versions = versions.join(", ");
+        format!(
+            "{processor}, {cores} cores, {kernel}, {file_system}, {compiler}, commit {commit}, beside {versions}"
+        )
     }
 
     /// The same for a program.
@@ -43,9 +54,28 @@ impl Machine {
             "cores": self.cores,
             "kernel": self.kernel,
             "fileSystem": self.file_system,
+            "compiler": self.compiler,
+            "versions": self.versions,
             "commit": self.commit,
         })
     }
+}
+
+/// What the lock file says of the peers, and what SQLite says of itself.
+fn versions(lock: &str) -> Vec<String> {
+    let mut versions = Vec::new();
+    for package in lock.split("[[package]]") {
+        let field = |name| {
+            package.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = ")).unwrap_or("")
+        };
+        let (name, version) = (field("name").trim_matches('"'), field("version").trim_matches('"'));
+        if PEERS.contains(&name) {
+            versions.push(format!("{name} {version}"));
+        }
+    }
+    #[cfg(feature = "peers")]
+    versions.push(format!("SQLite {}", rusqlite::version()));
+    versions
 }
 
 fn processor() -> String {
@@ -59,4 +89,17 @@ fn last_line(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     text.and_then(|text| Some(text.lines().last()?.trim().to_owned())).unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_peers_are_found_in_a_lock_file() {
+        let lock = "[[package]]\nname = \"fjall\"\nversion = \"3.1\"\n\n[[package]]\nname = \"other\"\nversion = \"1.0\"\n";
+        let found = versions(lock);
+        assert!(found.iter().any(|version| version == "fjall 3.1"), "{found:?}");
+        assert!(!found.iter().any(|version| version.starts_with("other")), "{found:?}");
+    }
 }

@@ -14,6 +14,9 @@ mod numbers;
 
 use numbers::{Spread, count, median};
 
+/// Columns of a table, at most.
+const COLUMNS: usize = 9;
+
 /// All rounds of one that took part.
 pub(crate) struct Series {
     label: String,
@@ -61,26 +64,42 @@ impl Series {
         latency_ns
     }
 
-    fn row(&self, reference: Option<&Self>, figure: Figure) -> String {
-        if let Some(failure) = &self.failure {
-            return format!("| {} | left out: {} |  |  |  |  |  |", self.label, failure.replace('|', "/"));
-        }
-        let spread = Spread::of(&self.figures(figure));
-        let figures = spread.map_or_else(String::new, |spread| spread.text(|value| figure.text(value)));
-        let ratio = reference.and_then(|reference| Spread::of(&self.ratios(reference, figure)));
-        let ratio = ratio.map_or_else(String::new, |ratio| ratio.text(|ratio| format!("{ratio:.2}")));
-        let per_sync = match self.records_per_sync() {
-            Some((records, true)) => format!("{records:.1}"),
-            Some((records, false)) => format!("~{records:.1}"),
-            None => String::new(),
-        };
+    /// What stands in this one's row.
+    fn cells(&self, reference: Option<&Self>, figure: Figure) -> [String; COLUMNS] {
         let latency_ns = self.latency_ns();
         let quantile = |quantile| match latency_ns.len() {
             0 => String::new(),
             _ => format!("{:.0}", latency_ns.value_at_quantile(quantile) as f64 / 1000.0),
         };
-        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(quantile);
-        format!("| {} | {figures} | {ratio} | {per_sync} | {p50} | {p99} | {p999} |", self.label)
+        let spread = |values: Vec<f64>, number: &dyn Fn(f64) -> String| {
+            Spread::of(&values).map_or_else(String::new, |spread| spread.text(number))
+        };
+        let read = |of: fn(&Outcome) -> Option<u64>| {
+            self.outcomes.iter().filter_map(of).map(|value| value as f64).collect::<Vec<_>>()
+        };
+        [
+            self.label.clone(),
+            match &self.failure {
+                Some(failure) => format!("left out: {}", failure.replace('|', "/")),
+                None => spread(self.figures(figure), &|value| figure.text(value)),
+            },
+            match (&self.failure, reference) {
+                (None, Some(reference)) => {
+                    spread(self.ratios(reference, figure), &|ratio| format!("{ratio:.2}"))
+                }
+                _ => String::new(),
+            },
+            match self.records_per_sync() {
+                Some((records, true)) => format!("{records:.1}"),
+                Some((records, false)) => format!("~{records:.1}"),
+                None => String::new(),
+            },
+            quantile(0.5),
+            quantile(0.99),
+            quantile(0.999),
+            spread(read(|outcome| outcome.read_calls), &count),
+            spread(read(|outcome| outcome.read_bytes), &count),
+        ]
     }
 
     fn json(&self, reference: Option<&Self>, figure: Figure) -> Value {
@@ -163,19 +182,8 @@ impl Report {
             writeln!(text, "{}", summary(workload, series)).expect("writing to a string does not fail");
         }
         for (workload, series) in &self.measured {
-            let reference = workload.reference.and_then(|index| series.get(index));
-            let against = reference.map_or_else(String::new, |reference| format!("× {}", reference.label));
-            let heading = workload.figure.heading();
-            write!(
-                text,
-                "\n**{}**\n\n| engine | {heading} | {against} | records/sync | p50 µs | p99 µs | p99.9 µs |\n|---|---:|---:|---:|---:|---:|---:|\n",
-                workload.title
-            )
-            .expect("writing to a string does not fail");
-            for series in series {
-                writeln!(text, "{}", series.row(reference, workload.figure))
-                    .expect("writing to a string does not fail");
-            }
+            write!(text, "\n**{}**\n\n{}", workload.title, table(workload, series))
+                .expect("writing to a string does not fail");
         }
         text
     }
@@ -199,6 +207,32 @@ impl Report {
         });
         format!("{report:#}\n")
     }
+}
+
+/// A table of everybody's rows, without the columns that hold nothing.
+fn table(workload: &Workload, series: &[Series]) -> String {
+    let reference = workload.reference.and_then(|index| series.get(index));
+    let headings = [
+        "engine".to_owned(),
+        workload.figure.heading().to_owned(),
+        reference.map_or_else(String::new, |reference| format!("× {}", reference.label)),
+        "records/sync".to_owned(),
+        "p50 µs".to_owned(),
+        "p99 µs".to_owned(),
+        "p99.9 µs".to_owned(),
+        "read calls".to_owned(),
+        "bytes read".to_owned(),
+    ];
+    let rows: Vec<_> = series.iter().map(|own| own.cells(reference, workload.figure)).collect();
+    let used: Vec<_> = (0..COLUMNS)
+        .filter(|column| rows.iter().any(|row| row.get(*column).is_some_and(|cell| !cell.is_empty())))
+        .collect();
+    let line = |cells: &[String; COLUMNS]| {
+        let cells = used.iter().filter_map(|column| cells.get(*column)).map(String::as_str);
+        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let rule = format!("|---{}|\n", "|---:".repeat(used.len().saturating_sub(1)));
+    [line(&headings), rule].into_iter().chain(rows.iter().map(line)).collect()
 }
 
 /// One line: what is aimed at, what was reached, and who of the peers came closest.

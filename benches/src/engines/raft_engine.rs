@@ -15,6 +15,9 @@ const GROUPS: u64 = 16;
 /// As large as a segment of the log that it is compared with.
 const FILE_BYTES: u64 = 64 << 20;
 
+/// More than it fills in a round of a second.
+const PREFILL_BYTES_MAX: u64 = 256 << 20;
+
 /// raft-engine.
 pub(crate) struct RaftEngine;
 
@@ -34,7 +37,8 @@ fn configuration(directory: &Path, room: Room) -> Config {
         // Zero-written files from the start, as it has them once it has purged its first.
         config.target_file_size = ReadableSize(FILE_BYTES);
         config.prefill_for_recycle = true;
-        config.prefill_limit = Some(ReadableSize(bytes.next_multiple_of(FILE_BYTES) + FILE_BYTES));
+        config.prefill_limit =
+            Some(ReadableSize(bytes.min(PREFILL_BYTES_MAX).next_multiple_of(FILE_BYTES) + FILE_BYTES));
     }
     config
 }

@@ -12,7 +12,7 @@ use crate::payload::{PAYLOAD_BYTES, Payloads, payload};
 
 /// One round. Latencies are those of whole batches.
 pub(super) fn run(round: &Round<'_>, records: u64, window: &Window) -> Result<Outcome> {
-    let log = round.engine.open(round.directory, room(window, 768 << 20)).context("open a new log")?;
+    let log = round.engine.open(round.directory, room(window, 512 << 20)).context("open a new log")?;
     let mut next = 0;
     let begin = Instant::now();
     while begin.elapsed() < window.warm_up {

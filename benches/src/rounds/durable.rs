@@ -46,7 +46,7 @@ pub(super) fn run(
     window: &Window,
     sizes: Option<&[usize]>,
 ) -> Result<Outcome> {
-    let room = room(window, if sizes.is_some() { 1 << 30 } else { (16 << 20) * threads.min(8) });
+    let room = room(window, if sizes.is_some() { 512 << 20 } else { (16 << 20) * threads.min(8) });
     let payloads = sizes.map_or(Payloads::Fixed, |sizes| Payloads::of_sizes(sizes.to_vec()));
     let log = round.engine.open(round.directory, room).context("open a new log")?;
     let phase = AtomicU8::new(WARM_UP);
