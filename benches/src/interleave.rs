@@ -2,8 +2,11 @@
 //! round in the opposite order.
 //!
 //! So a disk that grows slower, or a neighbour that grows louder, hits all of them, and nobody always follows the same
-//! one. What one has left to the file system is written before the next begins. Runledger or a reference that fails
-//! ends the run; a peer that fails is left out, and the report says why.
+//! one. What one has left to the file system is written before the next begins. Files are removed when a round is over, and
+//! the next one waits for the device to come to rest: a file system that is mounted with `discard` keeps it busy with
+//! what was removed.
+//!
+//! Runledger or a reference that fails ends the run; a peer that fails is left out, and the report says why.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,12 +18,19 @@ use tempfile::TempDir;
 
 use crate::engines::ESSENTIAL;
 use crate::job::{Job, Outcome, Request};
+use crate::observed::DeviceCounts;
 use crate::process::Worker;
 use crate::report::Series;
 use crate::table::{Entry, Setting, Workload};
 
 /// How long a log goes on being appended to before its process is killed.
 const UNTIL_KILLED: Duration = Duration::from_millis(150);
+
+/// The device is at rest when it did nothing for so long.
+const REST: Duration = Duration::from_millis(100);
+
+/// After so long it is taken as it is: on a busy machine it never rests.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One that takes part, with its process and, where it has one, the directory that it keeps.
 struct Participant<'a> {
@@ -42,13 +52,14 @@ pub(crate) fn run(workload: &Workload, directory: &Path, rounds: usize) -> Resul
     }
     let count = participants.len().max(1);
     for round in 0..rounds {
+        let mut used = Vec::new();
         for turn in 0..count {
             let turn = if round % 2 == 0 { turn } else { count - 1 - turn };
             let Some(participant) = participants.get_mut((round + turn) % count) else { continue };
             if participant.series.failure.is_some() {
                 continue;
             }
-            let outcome = participant.round(directory);
+            let outcome = participant.round(directory, &mut used);
             if let Ok(outcome) = &outcome {
                 let figure = workload.figure.text(workload.figure.of(outcome));
                 eprintln!(
@@ -60,6 +71,9 @@ pub(crate) fn run(workload: &Workload, directory: &Path, rounds: usize) -> Resul
             }
             participant.settle(outcome.map(Some))?;
         }
+        drop(used);
+        settle_file_system(directory)?;
+        DeviceCounts::wait_for_rest(directory, REST, PATIENCE);
     }
     for participant in &mut participants {
         if participant.series.failure.is_none() {
@@ -98,7 +112,7 @@ impl<'a> Participant<'a> {
         Ok(None)
     }
 
-    fn round(&mut self, directory: &Path) -> Result<Outcome> {
+    fn round(&mut self, directory: &Path, used: &mut Vec<TempDir>) -> Result<Outcome> {
         settle_file_system(directory)?;
         let kept = self.kept.as_ref().map(|kept| kept.path().to_owned());
         match (kept, self.setting) {
@@ -106,7 +120,9 @@ impl<'a> Participant<'a> {
             (Some(kept), _) => self.worker.ask(&self.request(&kept, &self.entry.job)),
             (None, _) => {
                 let fresh = fresh(directory)?;
-                self.worker.ask(&self.request(fresh.path(), &self.entry.job))
+                let outcome = self.worker.ask(&self.request(fresh.path(), &self.entry.job));
+                used.push(fresh);
+                outcome
             }
         }
     }

@@ -124,7 +124,7 @@ impl Arguments {
             return (Extent { window, records: 20_000, burst_records: 10_000, device_records: 1000 }, 1);
         }
         let window = Window { warm_up: self.seconds / 3, measured: self.seconds };
-        let extent = Extent { window, records: self.records, burst_records: 80_000, device_records: 10_000 };
+        let extent = Extent { window, records: self.records, burst_records: 80_000, device_records: 5000 };
         (extent, usize::from(self.rounds))
     }
 }

@@ -7,12 +7,16 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What the block device under a directory has done since the system was started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeviceCounts {
     pub(crate) bytes_written: u64,
     pub(crate) flushes: u64,
+    /// Writes, discards and flushes that came to their end.
+    pub(crate) operations: u64,
 }
 
 /// The unit of the device's counts, whatever its own sectors are.
@@ -28,7 +32,26 @@ impl DeviceCounts {
 
     fn parse(stat: &str) -> Option<Self> {
         let counts: Vec<u64> = stat.split_whitespace().filter_map(|count| count.parse().ok()).collect();
-        Some(Self { bytes_written: counts.get(6)? * SECTOR_BYTES, flushes: *counts.get(15)? })
+        let (writes, discards, flushes) = (counts.get(4)?, counts.get(11)?, *counts.get(15)?);
+        Some(Self {
+            bytes_written: counts.get(6)? * SECTOR_BYTES,
+            flushes,
+            operations: writes + discards + flushes,
+        })
+    }
+
+    /// Waits until nothing is written or discarded for `rest`, but no longer than `patience`.
+    pub(crate) fn wait_for_rest(directory: &Path, rest: Duration, patience: Duration) {
+        let begin = Instant::now();
+        let mut last = None;
+        while begin.elapsed() < patience {
+            let operations = Self::read(directory).map(|counts| counts.operations);
+            if operations == last {
+                break;
+            }
+            last = operations;
+            thread::sleep(rest);
+        }
     }
 }
 
@@ -55,7 +78,7 @@ mod tests {
     #[test]
     fn sectors_written_and_flushes_are_found_in_a_line_of_the_kernel() {
         let counts = DeviceCounts::parse("1 2 3 4 5 6 70 8 9 10 11 12 13 14 15 160 17\n").unwrap();
-        assert_eq!((counts.bytes_written, counts.flushes), (70 * 512, 160));
+        assert_eq!((counts.bytes_written, counts.flushes, counts.operations), (70 * 512, 160, 5 + 12 + 160));
         assert!(DeviceCounts::parse("1 2 3").is_none());
     }
 }

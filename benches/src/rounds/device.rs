@@ -3,7 +3,6 @@
 //! The device's counts are everybody's, so this wants an otherwise idle disk. What the log prepares once in a while, a
 //! segment or a checkpoint, counts if it falls into the window; before the window begins, the device has come to rest.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -26,7 +25,7 @@ const ROOM_BYTES: u64 = 64 << 20;
 const REST: Duration = Duration::from_millis(500);
 
 /// After so long it is taken as it is.
-const REST_TIMEOUT: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One round of so many records.
 pub(super) fn run(round: &Round<'_>, records: u64) -> Result<Outcome> {
@@ -39,7 +38,7 @@ pub(super) fn run(round: &Round<'_>, records: u64) -> Result<Outcome> {
         Ok::<_, anyhow::Error>(())
     };
     append_up_to(WARM_UP_RECORDS)?;
-    rest(round);
+    DeviceCounts::wait_for_rest(round.directory, REST, PATIENCE);
     let (before, syncs_before, begin) = (DeviceCounts::read(round.directory), log.syncs(), Instant::now());
     append_up_to(WARM_UP_RECORDS + records)?;
     let elapsed = begin.elapsed();
@@ -56,18 +55,4 @@ pub(super) fn run(round: &Round<'_>, records: u64) -> Result<Outcome> {
         verified,
         ..Outcome::default()
     })
-}
-
-/// Waits until the device comes to rest.
-fn rest(round: &Round<'_>) {
-    let begin = Instant::now();
-    let mut last = None;
-    while begin.elapsed() < REST_TIMEOUT {
-        let written = DeviceCounts::read(round.directory).map(|counts| counts.bytes_written);
-        if written == last {
-            break;
-        }
-        last = written;
-        thread::sleep(REST);
-    }
 }
