@@ -45,6 +45,7 @@ pub(crate) fn seed(nonce: &[u8; 16], offset: u64) -> u32 {
 }
 
 /// A length that a named limit keeps far below the address space, as a size in memory.
+#[inline]
 pub(crate) fn in_memory(bytes: u64) -> usize {
     usize::try_from(bytes).expect("lengths are checked against a limit before memory is asked for")
 }

@@ -106,8 +106,8 @@ pub use options::{
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use planted::{Bug, plant};
-pub use reader::{DiskUsage, Reader, Scan};
-pub use record::{RECORD_BYTES_MAX, Record};
+pub use reader::{DiskUsage, Reader, Replay, Scan};
+pub use record::{RECORD_BYTES_MAX, Record, RecordRef};
 pub use recover::{RecoverOptions, RecoverReport, Repair, recover};
 pub use salvage::report::{
     CopiedRange, Listed, SALVAGE_ENTRIES_MAX, SalvageFinding, SalvageReport, Trouble, UnplacedRange,

@@ -31,6 +31,7 @@ const LENGTH_MASK: u32 = (1 << 25) - 1;
 const PART: &str = "record";
 
 /// The bytes that a record with this payload takes, header and padding included.
+#[inline]
 pub(crate) const fn record_bytes(payload_bytes: u32) -> u64 {
     (RECORD_HEADER_BYTES as u64 + payload_bytes as u64).next_multiple_of(RECORD_ALIGNMENT_BYTES)
 }
@@ -160,6 +161,17 @@ impl Record {
         Ok(Record { seq, leaf: header.leaf, commit_time_ns, payload: start..start + payload_bytes, block })
     }
 
+    /// A record of a commit that was checked as a whole. Its payload lies at `payload` in `block`.
+    pub(crate) fn of_checked(block: Block, lent: RecordRef<'_>, payload: Range<usize>) -> Record {
+        Record { seq: lent.seq, leaf: lent.leaf(), commit_time_ns: lent.commit_time_ns, block, payload }
+    }
+
+    /// The same record, lent.
+    #[must_use]
+    pub fn lend(&self) -> RecordRef<'_> {
+        RecordRef::new(self.seq, self.commit_time_ns, self.leaf.as_bytes(), self.payload())
+    }
+
     /// Its number.
     #[must_use]
     pub fn seq(&self) -> Seq {
@@ -185,14 +197,64 @@ impl Record {
     }
 }
 
+/// A record as it was appended, lent by who reads many: durable, and checked against its checksum when it was read.
+#[derive(Clone, Copy)]
+pub struct RecordRef<'a> {
+    seq: Seq,
+    commit_time_ns: i64,
+    leaf: &'a [u8; 32],
+    payload: &'a [u8],
+}
+
+impl<'a> RecordRef<'a> {
+    #[inline]
+    pub(crate) fn new(seq: Seq, commit_time_ns: i64, leaf: &'a [u8; 32], payload: &'a [u8]) -> RecordRef<'a> {
+        RecordRef { seq, commit_time_ns, leaf, payload }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The hash that is stored with it.
+    #[must_use]
+    pub fn leaf(&self) -> Leaf {
+        Leaf::from_bytes(*self.leaf)
+    }
+
+    /// The bytes that were appended.
+    #[must_use]
+    pub fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// When its commit was written, in nanoseconds since the Unix epoch. Never decreases from one record to the next.
+    #[must_use]
+    pub fn commit_time(&self) -> i64 {
+        self.commit_time_ns
+    }
+}
+
+impl fmt::Debug for RecordRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_debug(f, "RecordRef", *self)
+    }
+}
+
+fn write_debug(f: &mut fmt::Formatter<'_>, name: &str, record: RecordRef<'_>) -> fmt::Result {
+    f.debug_struct(name)
+        .field("seq", &record.seq())
+        .field("leaf", &record.leaf())
+        .field("commit_time", &record.commit_time())
+        .field("payload_bytes", &record.payload().len())
+        .finish_non_exhaustive()
+}
+
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
-            .field("seq", &self.seq)
-            .field("leaf", &self.leaf)
-            .field("commit_time", &self.commit_time_ns)
-            .field("payload_bytes", &self.payload.len())
-            .finish_non_exhaustive()
+        write_debug(f, "Record", self.lend())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::storage::{OpenMode, Storage};
 pub(crate) mod footer;
 pub(crate) mod header;
 pub(crate) mod name;
+pub(crate) mod records;
 pub(crate) mod scan;
 pub(crate) mod seal;
 

@@ -42,11 +42,13 @@ impl Seq {
     ///
     /// After `u64::MAX` records, which at a million a second takes half a million years.
     #[must_use]
+    #[inline]
     pub const fn next(self) -> Seq {
         self.plus(1)
     }
 
     /// The `Seq` so many records later.
+    #[inline]
     pub(crate) const fn plus(self, records: u64) -> Seq {
         Seq(self.0.checked_add(records).expect("a ledger never holds 2^64 records"))
     }

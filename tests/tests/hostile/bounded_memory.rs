@@ -26,8 +26,8 @@ const GROWTH_KIB_MAX: u64 = 64 << 10;
 /// What a single step may take, on a machine that has much else to do.
 const STEP_TIME_MAX: Duration = Duration::from_secs(40);
 
-/// A scan is given up after so many errors: the directory is listed anew for each, and a hole has room for millions.
-const ERRORS_READ_MAX: usize = 70;
+/// A scan is given up after so many errors: a hole has room for millions.
+const ERRORS_READ_MAX: usize = 5000;
 
 const SEGMENTS: u64 = 5000;
 const HEADER_BYTES: usize = 4096;

@@ -96,3 +96,74 @@ fn a_watermark_is_made_anew_over_many_segments_with_few_files_open() {
     // A process may have a thousand files open, as a rule.
     assert!(storage.take_calls().open_at_once_max < 100);
 }
+
+/// Reads all there is, in order. How many records were read, and how many errors named damage.
+fn read_in_order(storage: &SparseStorage) -> (usize, usize) {
+    let reader = Reader::open(Path::new(DIRECTORY), reader_options(storage)).unwrap();
+    storage.take_calls();
+    let (read, damaged): (Vec<_>, Vec<_>) = reader.scan(Seq::ZERO).partition(Result::is_ok);
+    (read.len(), damaged.len())
+}
+
+#[test]
+fn reading_over_many_damaged_segments_lists_the_directory_once() {
+    let storage = log_of(1_000);
+    let segments = storage.lengths().into_iter().map(|(name, _)| name);
+    // Every other segment, in its header or in its record; and some that are gone.
+    for (number, name) in segments.filter(|name| name.len() == 24).enumerate() {
+        match number % 6 {
+            1 => storage.flip(&name, 100, 1),
+            3 => storage.flip(&name, 4096 + 64 + 200, 1),
+            5 => storage.remove(&name),
+            _ => {}
+        }
+    }
+    assert_eq!(read_in_order(&storage), (500, 500));
+    let calls = storage.take_calls();
+    assert!(calls.lists <= 2, "{calls:?}");
+    assert!(calls.opens <= 2 * 1_000, "{calls:?}");
+}
+
+#[test]
+fn reading_over_many_damaged_records_of_one_commit_opens_their_segment_twice() {
+    const RECORDS: usize = 2_000;
+    let storage = SparseStorage::default();
+    let (wal, _) = Wal::open(Path::new(DIRECTORY), options(&storage).segment_bytes(1 << 20)).unwrap();
+    wal.append_batch(&vec![[7; 24]; RECORDS], Durability::Durable).unwrap();
+    wal.close().unwrap();
+    let name = "00000000000000000000.wal";
+    for record in (1..RECORDS).step_by(2) {
+        storage.flip(name, 4096 + 64 + 64 * record + 50, 1);
+    }
+    assert_eq!(read_in_order(&storage), (RECORDS / 2, RECORDS / 2));
+    let calls = storage.take_calls();
+    assert!(calls.lists <= 2 && calls.opens <= 2, "{calls:?}");
+    // Each damaged record is read by itself, and the commit a few times.
+    assert!(calls.read_bytes < 3 * 4096 * RECORDS as u64 / 2, "{calls:?}");
+}
+
+#[test]
+fn replaying_reads_each_byte_once_in_large_pieces() {
+    const SEGMENT_BYTES: u64 = 4 << 20;
+    let storage = SparseStorage::default();
+    let (wal, _) = Wal::open(Path::new(DIRECTORY), options(&storage).segment_bytes(SEGMENT_BYTES)).unwrap();
+    // As many as fit: some kilobytes each, so that pieces end in the middle of one.
+    let batch = vec![[7; 100]; 70];
+    while wal.counters().sealed < 3 {
+        wal.append_batch(&batch, Durability::Durable).unwrap();
+        while wal.tend() {}
+    }
+    wal.close().unwrap();
+    let bytes: u64 =
+        storage.lengths().iter().filter(|(name, _)| name.len() == 24).map(|(_, bytes)| bytes).sum();
+    let reader = Reader::open(Path::new(DIRECTORY), reader_options(&storage)).unwrap();
+    storage.take_calls();
+    let mut replay = reader.replay(Seq::ZERO);
+    while let Some(record) = replay.next_record() {
+        assert_eq!(record.unwrap().payload(), batch[0]);
+    }
+    assert_eq!(replay.position(), reader.durable_end().unwrap());
+    let calls = storage.take_calls();
+    assert!(calls.reads < 100, "{calls:?} of {bytes} bytes");
+    assert!(calls.read_bytes < bytes + bytes / 50, "{calls:?} of {bytes} bytes");
+}

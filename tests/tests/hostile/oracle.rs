@@ -96,6 +96,19 @@ fn read(storage: &SparseStorage, payloads: &[Vec<u8>], what: &str) -> Option<Vec
             Err(error) => panic!("{what}: {error}: {:?}", std::error::Error::source(&error)),
         }
     }
+    let mut replay = reader.replay(Seq::ZERO);
+    let mut replayed = payloads.len();
+    while let Some(found) = replay.next_record() {
+        let Ok(record) = found else { continue };
+        let at = usize::try_from(record.seq().get()).unwrap();
+        let appended = payloads.get(at).map_or(ONE_MORE, Vec::as_slice);
+        assert!(record.payload() == appended, "{what}: replayed record {at} is another one");
+        assert!(readable.get(at).is_none_or(|readable| *readable), "{what}: record {at} is only replayed");
+        replayed -= usize::from(at < payloads.len());
+    }
+    let unread = readable.iter().filter(|readable| !**readable).count();
+    let behind = payloads.len().saturating_sub(usize::try_from(end.get()).unwrap());
+    assert_eq!(replayed, unread + behind, "{what}: not all that can be read was replayed");
     Some(readable)
 }
 

@@ -27,8 +27,35 @@ pub(super) struct SegmentCache {
 struct State {
     /// The first records of all segments, in order.
     segments: Vec<Seq>,
+    /// When they were listed.
+    listed: Look,
     /// The open ones; the one used last is at the end.
-    open: Vec<Arc<OpenSegment>>,
+    open: Vec<Opened>,
+    /// The last moment that was counted.
+    now: u64,
+}
+
+#[derive(Debug)]
+struct Opened {
+    segment: Arc<OpenSegment>,
+    /// When the segments were listed, of which the one behind it bounds it.
+    listed: Look,
+}
+
+/// A moment at which the directory was listed, or could have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Look(u64);
+
+impl Look {
+    /// Later than any other: nothing was seen since.
+    pub(super) const NEVER: Look = Look(u64::MAX);
+}
+
+impl State {
+    fn look(&mut self) -> Look {
+        self.now += 1;
+        Look(self.now)
+    }
 }
 
 impl SegmentCache {
@@ -42,7 +69,7 @@ impl SegmentCache {
     ) -> Result<Arc<OpenSegment>, ReadError> {
         let mut state = self.state.lock();
         if state.segments.is_empty() {
-            state.segments = list(inner)?;
+            (state.listed, state.segments) = (state.look(), list(inner)?);
         }
         let after = state.segments.partition_point(|first_seq| *first_seq <= seq);
         let next = state.segments.get(after).copied();
@@ -57,11 +84,13 @@ impl SegmentCache {
                 problem,
             }));
         };
-        if let Some(at) = state.open.iter().position(|segment| segment.first_seq() == first_seq) {
-            let segment = state.open.remove(at);
-            state.open.push(Arc::clone(&segment));
+        if let Some(at) = state.open.iter().position(|opened| opened.segment.first_seq() == first_seq) {
+            let opened = state.open.remove(at);
+            let segment = Arc::clone(&opened.segment);
+            state.open.push(opened);
             return Ok(segment);
         }
+        let listed = state.listed;
         drop(state);
         let opened = OpenSegment::open(&*inner.storage, &inner.directory, inner.ledger_id, first_seq, next);
         let segment = Arc::new(opened.map_err(|error| match error {
@@ -72,23 +101,39 @@ impl SegmentCache {
             }
         })?);
         let mut state = self.state.lock();
-        state.open.retain(|other| other.first_seq() != first_seq);
+        state.open.retain(|other| other.segment.first_seq() != first_seq);
         if state.open.len() >= SEGMENTS_OPEN_MAX {
             state.open.remove(0);
         }
-        state.open.push(Arc::clone(&segment));
+        state.open.push(Opened { segment: Arc::clone(&segment), listed });
         Ok(segment)
     }
 
-    /// Lists the directory anew, and forgets the open file that would hold this record.
-    pub(super) fn refresh(&self, inner: &Inner, seq: Seq) -> Result<(), ReadError> {
-        let segments = list(inner)?;
+    /// A moment for [`SegmentCache::refresh`]: what is seen from now on is later.
+    pub(super) fn look(&self) -> Look {
+        self.state.lock().look()
+    }
+
+    /// Lists the directory anew, and forgets the open file that would hold this record; each only if it rests on what was
+    /// listed before `since`. Whether anything may have changed.
+    ///
+    /// So whoever reads in order lists a directory once, however many of its files are damaged, and opens each of them
+    /// twice at most, however many of its records are.
+    pub(super) fn refresh(&self, inner: &Inner, seq: Seq, since: Look) -> Result<bool, ReadError> {
         let mut state = self.state.lock();
-        state.segments = segments;
+        let is_list_old = state.listed < since;
+        if is_list_old {
+            let listed = state.look();
+            drop(state);
+            let segments = list(inner)?;
+            state = self.state.lock();
+            (state.listed, state.segments) = (listed, segments);
+        }
         let after = state.segments.partition_point(|first_seq| *first_seq <= seq);
         let first_seq = after.checked_sub(1).and_then(|at| state.segments.get(at).copied());
-        state.open.retain(|segment| Some(segment.first_seq()) != first_seq);
-        Ok(())
+        let opened = state.open.len();
+        state.open.retain(|opened| Some(opened.segment.first_seq()) != first_seq || opened.listed >= since);
+        Ok(is_list_old || state.open.len() < opened)
     }
 
     /// The first segment that starts after this record.

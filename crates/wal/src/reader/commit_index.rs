@@ -97,6 +97,32 @@ impl CommitIndex {
         }
     }
 
+    /// Where the next segment starts, if there was one when this one was opened.
+    pub(super) fn next_segment(&self) -> Option<Seq> {
+        self.next_segment
+    }
+
+    /// Where the commit starts that holds this record, as far as was looked.
+    pub(super) fn commit_place(&self, seq: Seq) -> Option<Place> {
+        let after = self.entries.partition_point(|entry| entry.first_seq() <= seq);
+        match after.checked_sub(1).and_then(|at| self.entries.get(at)) {
+            Some(Entry::Commit(commit)) if seq < commit.frame.end_seq() => {
+                let (seq, commit_time_ns) = (commit.frame.first_seq, commit.frame.commit_time_ns);
+                Some(Place { offset: commit.offset, seq, commit_time_ns })
+            }
+            // Whoever reads in order is at the end of what was looked at.
+            _ => (seq == self.end.seq).then_some(self.end),
+        }
+    }
+
+    /// Takes note of a commit that somebody else came across.
+    pub(super) fn remember(&mut self, commit: &PlacedFrame) {
+        if commit.frame.first_seq == self.end.seq {
+            self.entries.push(Entry::Commit(*commit));
+            self.end = commit.place_after();
+        }
+    }
+
     /// Hops on until this record is covered.
     fn extend(&mut self, segment: &Segment, seq: Seq, durable_end: Seq) -> Result<(), StorageError> {
         if self.end.seq > seq {
@@ -206,7 +232,9 @@ impl OpenedCommit {
     }
 
     fn damage_of(&self, seq: Seq, segment: &Segment, commit: &PlacedFrame) -> Damage {
-        let covering = self.damage.iter().find(|damage| (damage.seq_from..damage.seq_to).contains(&seq));
+        let after = self.damage.partition_point(|damage| damage.seq_from <= seq);
+        let covering = after.checked_sub(1).and_then(|at| self.damage.get(at));
+        let covering = covering.filter(|damage| seq < damage.seq_to);
         let last = self.damage.first().map(|damage| (damage.offset, damage.problem.clone()));
         covering.cloned().unwrap_or_else(|| {
             let (offset, problem) = last.unwrap_or((commit.offset, Problem::Missing));

@@ -1,7 +1,7 @@
 //! One segment as a reader has it open: sealed and mapped, or growing and read by position.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::damage::Problem;
 use crate::error::ReadError;
@@ -11,9 +11,10 @@ use crate::reader::commit_index::{CommitIndex, RecordPlace};
 use crate::record::{Block, RECORD_HEADER_BYTES, Record, RecordHeader};
 use crate::segment::footer::{CommitEntry, Footer, TRAILER_BYTES, Trailer};
 use crate::segment::header::FORMAT_VERSION;
+use crate::segment::scan::{Place, PlacedFrame};
 use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
-use crate::storage::file::LogFile;
+use crate::storage::file::{LogFile, StorageError};
 use crate::storage::{OpenMode, Storage};
 use crate::sync::Mutex;
 
@@ -24,23 +25,29 @@ const FIRST_READ_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(super) struct OpenSegment {
     segment: Segment,
-    kind: Kind,
+    /// The file, if it has a trailer and its storage maps.
+    mapped: Option<Mapped>,
+    /// Where the commits are, for a segment without a footer that can be used.
+    index: Mutex<CommitIndex>,
 }
 
+/// A mapped file that ends with a trailer.
 #[derive(Debug)]
-enum Kind {
-    /// It has its footer, which was checked, and is mapped.
-    Sealed(Sealed),
-    /// It may still grow, or its storage doesn't map.
-    Growing(Mutex<CommitIndex>),
-}
-
-/// A mapped segment.
-#[derive(Debug)]
-pub(super) struct Sealed {
+struct Mapped {
     map: Arc<Map>,
-    footer: Footer,
     trailer: Trailer,
+    /// Checked when it is first needed: reading in order never does. Without a sound one the records can still be found,
+    /// one commit after the other.
+    footer: OnceLock<Option<Footer>>,
+}
+
+/// A segment with a footer that was checked.
+#[derive(Debug, Clone, Copy)]
+struct Sealed<'a> {
+    segment: &'a Segment,
+    map: &'a Arc<Map>,
+    trailer: Trailer,
+    footer: Footer,
 }
 
 /// What a segment says about a record.
@@ -82,42 +89,88 @@ impl OpenSegment {
             }
             SegmentError::Damaged { offset, problem } => OpenSegmentError::Damaged { offset, problem },
         })?;
-        let kind = match Sealed::of(&segment)? {
-            Some(sealed) => Kind::Sealed(sealed),
-            None => Kind::Growing(Mutex::new(CommitIndex::new(&segment.header, next))),
-        };
-        Ok(OpenSegment { segment, kind })
+        let mapped = Mapped::of(&segment)?;
+        let index = Mutex::new(CommitIndex::new(&segment.header, next));
+        Ok(OpenSegment { segment, mapped, index })
     }
 
     pub(super) fn first_seq(&self) -> Seq {
         self.segment.header.first_seq
     }
 
-    /// The mapped file, if it is sealed.
-    pub(super) fn sealed(&self) -> Option<&Sealed> {
-        match &self.kind {
-            Kind::Sealed(sealed) => Some(sealed),
-            Kind::Growing(_) => None,
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// Where the commit starts that holds this record; `None` if this segment doesn't, or nobody has looked yet.
+    pub(super) fn commit_place(&self, seq: Seq) -> Option<Place> {
+        if seq == self.first_seq() {
+            return Some(Place::start_of(&self.segment.header));
         }
+        let Some(sealed) = self.sealed() else { return self.index.lock().commit_place(seq) };
+        let CommitEntry { first_seq: seq, offset, .. } = sealed.commit_of(seq)?;
+        // A forged footer can name any offset.
+        (offset < sealed.trailer.footer_offset).then_some(Place { offset, seq, commit_time_ns: i64::MIN })
+    }
+
+    /// Takes note of a commit that somebody came across, so that it needn't be looked for.
+    pub(super) fn remember(&self, commit: &PlacedFrame) {
+        if self.mapped.is_none() {
+            self.index.lock().remember(commit);
+        }
+    }
+
+    /// The first record of the commit behind the one that holds this record: the segment's end, if that is the last.
+    /// `None` if no footer says so.
+    pub(super) fn commit_after(&self, seq: Seq) -> Option<Seq> {
+        let sealed = self.sealed()?;
+        Some(sealed.footer.commit_after(sealed.footer_bytes(), seq).unwrap_or(sealed.end()))
+    }
+
+    /// The offset that no commit reaches beyond.
+    pub(super) fn commits_limit(&self) -> Result<u64, StorageError> {
+        match &self.mapped {
+            Some(mapped) => Ok(mapped.trailer.footer_offset),
+            None => self.segment.file.length(),
+        }
+    }
+
+    /// The first record behind this segment, if that is known.
+    pub(super) fn end(&self) -> Option<Seq> {
+        match &self.mapped {
+            Some(mapped) => Some(self.first_seq().plus(mapped.trailer.records)),
+            None => self.index.lock().next_segment(),
+        }
+    }
+
+    /// The mapped file, if it has a trailer.
+    pub(super) fn map(&self) -> Option<Arc<Map>> {
+        self.mapped.as_ref().map(|mapped| Arc::clone(&mapped.map))
+    }
+
+    /// The segment with its footer, if that is sound.
+    fn sealed(&self) -> Option<Sealed<'_>> {
+        let Mapped { map, trailer, footer } = self.mapped.as_ref()?;
+        let check = || Footer::check(*trailer, trailer.footer_of(map.bytes()), &self.segment.header).ok();
+        let footer = (*footer.get_or_init(check))?;
+        Some(Sealed { segment: &self.segment, map, trailer: *trailer, footer })
     }
 
     /// Reads a record that lies in this segment or behind it. `durable_end` is how far the log can be relied on.
     pub(super) fn read(&self, seq: Seq, durable_end: Seq) -> Result<Found, ReadError> {
-        match &self.kind {
-            Kind::Sealed(sealed) => match sealed.commit_of(&self.segment, seq) {
-                Some(commit) => sealed.read(&self.segment, seq, commit.commit_time_ns).map(Found::Record),
-                None => Ok(Found::EndsBefore(sealed.end(&self.segment))),
-            },
-            Kind::Growing(index) => {
-                let place = index.lock().place_of(&self.segment, seq, durable_end)?;
-                match place {
-                    RecordPlace::At { offset, commit_end, commit_time_ns } => {
-                        self.read_at(seq, offset, commit_end, commit_time_ns).map(Found::Record)
-                    }
-                    RecordPlace::EndsBefore(end) => Ok(Found::EndsBefore(end)),
-                    RecordPlace::Damaged(damage) => Err(ReadError::Damaged(damage)),
-                }
+        if let Some(sealed) = self.sealed() {
+            return match sealed.commit_of(seq) {
+                Some(commit) => sealed.read(seq, commit.commit_time_ns).map(Found::Record),
+                None => Ok(Found::EndsBefore(sealed.end())),
+            };
+        }
+        let place = self.index.lock().place_of(&self.segment, seq, durable_end)?;
+        match place {
+            RecordPlace::At { offset, commit_end, commit_time_ns } => {
+                self.read_at(seq, offset, commit_end, commit_time_ns).map(Found::Record)
             }
+            RecordPlace::EndsBefore(end) => Ok(Found::EndsBefore(end)),
+            RecordPlace::Damaged(damage) => Err(ReadError::Damaged(damage)),
         }
     }
 
@@ -152,139 +205,45 @@ fn read_record_bytes(file: &LogFile, offset: u64, commit_end: u64) -> Result<Vec
     Ok(bytes)
 }
 
-impl Sealed {
-    /// Maps the segment, if it has a footer that is whole.
-    fn of(segment: &Segment) -> Result<Option<Sealed>, ReadError> {
+impl Mapped {
+    /// Maps the segment, if it ends with a trailer.
+    fn of(segment: &Segment) -> Result<Option<Mapped>, ReadError> {
         if segment.trailer()?.is_none() {
             return Ok(None);
         }
         let map = segment.file.raw().map().map_err(|error| segment.file.error("map", error))?;
         let Some(map) = map else { return Ok(None) };
-        let bytes = map.bytes();
-        let trailer = bytes.last_chunk::<TRAILER_BYTES>();
-        let trailer =
-            trailer.and_then(|block| Trailer::decode(block, &segment.header, on_disk(bytes.len())).ok());
-        let checked = trailer.and_then(|trailer| {
-            let footer = bytes.get(in_memory(trailer.footer_offset)..)?;
-            Some((trailer, Footer::check(trailer, footer, &segment.header).ok()?))
-        });
-        // Without a sound footer the records can still be found, one commit after the other.
-        Ok(checked.map(|(trailer, footer)| Sealed { map: Arc::new(map), footer, trailer }))
+        // The file may have been replaced since: what counts is what was mapped.
+        let (block, file_bytes) = (map.bytes().last_chunk::<TRAILER_BYTES>(), on_disk(map.bytes().len()));
+        let trailer = block.and_then(|block| Trailer::decode(block, &segment.header, file_bytes).ok());
+        Ok(trailer.map(|trailer| Mapped { map: Arc::new(map), trailer, footer: OnceLock::new() }))
     }
+}
 
+impl Sealed<'_> {
     fn footer_bytes(&self) -> &[u8] {
-        self.map.bytes().get(in_memory(self.trailer.footer_offset)..).unwrap_or_default()
+        self.trailer.footer_of(self.map.bytes())
     }
 
     /// The first record after the segment's last one.
-    pub(super) fn end(&self, segment: &Segment) -> Seq {
-        segment.header.first_seq.plus(self.trailer.records)
+    fn end(&self) -> Seq {
+        self.segment.header.first_seq.plus(self.trailer.records)
     }
 
-    fn commit_of(&self, segment: &Segment, seq: Seq) -> Option<CommitEntry> {
-        if seq >= self.end(segment) { None } else { self.footer.commit_of(self.footer_bytes(), seq) }
+    fn commit_of(&self, seq: Seq) -> Option<CommitEntry> {
+        if seq >= self.end() { None } else { self.footer.commit_of(self.footer_bytes(), seq) }
     }
 
-    fn read(&self, segment: &Segment, seq: Seq, commit_time_ns: i64) -> Result<Record, ReadError> {
-        let index = seq.since(segment.header.first_seq);
+    fn read(&self, seq: Seq, commit_time_ns: i64) -> Result<Record, ReadError> {
+        let index = seq.since(self.segment.header.first_seq);
         let offset =
             self.footer.record_offset(self.footer_bytes(), index).unwrap_or(self.trailer.footer_offset);
         let decoded = if offset >= self.trailer.footer_offset {
             let max = self.trailer.footer_offset;
             Err(Problem::Range { part: "footer", field: "record offset", min: 0, max, found: offset })
         } else {
-            Record::decode(Block::Mapped(Arc::clone(&self.map)), in_memory(offset), seq, commit_time_ns)
+            Record::decode(Block::Mapped(Arc::clone(self.map)), in_memory(offset), seq, commit_time_ns)
         };
-        decoded.map_err(|problem| ReadError::Damaged(segment.damage(seq..seq.next(), offset, problem)))
-    }
-}
-
-/// How much of a growing segment is read at a time by whoever reads it in order.
-const CHUNK_BYTES: u64 = 256 << 10;
-
-/// Reads a segment's records one after the other, sparing the work that neighbours share.
-#[derive(Debug, Clone)]
-pub(super) enum Run {
-    Sealed(SealedRun),
-    Growing(GrowingRun),
-}
-
-impl Run {
-    /// A run through this segment, if it holds this record.
-    pub(super) fn over(segment: Arc<OpenSegment>, seq: Seq) -> Option<Run> {
-        if segment.sealed().is_some() {
-            return SealedRun::over(segment, seq).map(Run::Sealed);
-        }
-        Some(Run::Growing(GrowingRun { segment, chunk: Arc::new([]), start: 0 }))
-    }
-
-    /// Reads a record; `None` if it must be looked for elsewhere, or more closely.
-    pub(super) fn read(&mut self, seq: Seq, durable_end: Seq) -> Option<Record> {
-        match self {
-            Run::Sealed(run) => run.read(seq)?.ok(),
-            Run::Growing(run) => run.read(seq, durable_end),
-        }
-    }
-}
-
-/// Reads a growing segment's records out of larger pieces of it.
-#[derive(Debug, Clone)]
-pub(super) struct GrowingRun {
-    segment: Arc<OpenSegment>,
-    chunk: Arc<[u8]>,
-    /// Where in the file the chunk starts.
-    start: u64,
-}
-
-impl GrowingRun {
-    fn read(&mut self, seq: Seq, durable_end: Seq) -> Option<Record> {
-        let Kind::Growing(index) = &self.segment.kind else { return None };
-        let place = index.lock().place_of(&self.segment.segment, seq, durable_end).ok()?;
-        let RecordPlace::At { offset, commit_time_ns, .. } = place else { return None };
-        self.decode(seq, offset, commit_time_ns).or_else(|| {
-            let file = &self.segment.segment.file;
-            let rest_bytes = file.length().ok()?.saturating_sub(offset);
-            let mut bytes = vec![0; in_memory(rest_bytes.min(CHUNK_BYTES))];
-            let read = file.read_up_to(&mut bytes, offset).ok()?;
-            bytes.truncate(read);
-            (self.chunk, self.start) = (bytes.into(), offset);
-            self.decode(seq, offset, commit_time_ns)
-        })
-    }
-
-    /// The record at this offset, if the chunk holds all of it.
-    fn decode(&self, seq: Seq, offset: u64, commit_time_ns: i64) -> Option<Record> {
-        let at = in_memory(offset.checked_sub(self.start)?);
-        Record::decode(Block::Read(Arc::clone(&self.chunk)), at, seq, commit_time_ns).ok()
-    }
-}
-
-/// Reads a sealed segment's records one after the other, without looking up the commit of each.
-#[derive(Debug, Clone)]
-pub(super) struct SealedRun {
-    segment: Arc<OpenSegment>,
-    commit_time_ns: i64,
-    /// The first record of the next commit.
-    commit_end: Seq,
-}
-
-impl SealedRun {
-    /// A run through this segment, if it is sealed and holds this record.
-    pub(super) fn over(segment: Arc<OpenSegment>, seq: Seq) -> Option<SealedRun> {
-        let end = segment.sealed()?.end(&segment.segment);
-        (seq < end).then_some(SealedRun { segment, commit_time_ns: 0, commit_end: Seq::ZERO })
-    }
-
-    /// Reads a record; `None` if the segment ends before it.
-    pub(super) fn read(&mut self, seq: Seq) -> Option<Result<Record, ReadError>> {
-        let sealed = self.segment.sealed()?;
-        let segment = &self.segment.segment;
-        if seq >= self.commit_end {
-            let commit = sealed.commit_of(segment, seq)?;
-            self.commit_time_ns = commit.commit_time_ns;
-            self.commit_end =
-                sealed.footer.commit_after(sealed.footer_bytes(), seq).unwrap_or(sealed.end(segment));
-        }
-        Some(sealed.read(segment, seq, self.commit_time_ns))
+        decoded.map_err(|problem| ReadError::Damaged(self.segment.damage(seq..seq.next(), offset, problem)))
     }
 }

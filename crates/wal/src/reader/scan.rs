@@ -1,8 +1,9 @@
-//! Records in order.
+//! Records in order, to be kept.
 
 use crate::error::ReadError;
 use crate::reader::Reader;
-use crate::reader::open_segment::Run;
+use crate::reader::cursor::{Cursor, Step};
+use crate::reader::run::{Purpose, Run};
 use crate::record::Record;
 use crate::seq::Seq;
 
@@ -10,33 +11,18 @@ use crate::seq::Seq;
 #[derive(Debug)]
 #[must_use = "a scan reads nothing until it is iterated"]
 pub struct Scan {
-    reader: Reader,
-    next: Seq,
-    /// Where the scan ends, once that is known.
-    end: Option<Seq>,
-    run: Option<Run>,
+    cursor: Cursor,
 }
 
 impl Scan {
     pub(super) fn new(reader: Reader, from: Seq) -> Scan {
-        Scan { reader, next: from, end: None, run: None }
+        Scan { cursor: Cursor::new(reader, from, Purpose::Share) }
     }
 
     /// The number of the record that comes next.
     #[must_use]
     pub fn position(&self) -> Seq {
-        self.next
-    }
-
-    fn read(&mut self, end: Seq) -> Result<Record, ReadError> {
-        let seq = self.next;
-        if let Some(record) = self.run.as_mut().and_then(|run| run.read(seq, end)) {
-            return Ok(record);
-        }
-        let record = self.reader.read_durable(seq, end)?;
-        let inner = &*self.reader.inner;
-        self.run = inner.cache.segment(inner, seq, end).ok().and_then(|segment| Run::over(segment, seq));
-        Ok(record)
+        self.cursor.position()
     }
 }
 
@@ -44,26 +30,13 @@ impl Iterator for Scan {
     type Item = Result<Record, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let end = match self.end {
-            Some(end) => end,
-            None => match self.reader.durable_end() {
-                Ok(end) => *self.end.insert(end),
-                Err(error) => {
-                    self.end = Some(self.next);
-                    return Some(Err(error));
-                }
-            },
-        };
-        if self.next >= end {
-            return None;
+        if self.cursor.step_in_commit() {
+            return self.cursor.run().and_then(Run::share).map(Ok);
         }
-        let result = self.read(end);
-        self.next = match &result {
-            Ok(_) => self.next.next(),
-            Err(ReadError::Damaged(damage)) => damage.seq_to.max(self.next.next()),
-            // Not a statement about the data: there is no use in going on.
-            Err(_) => end,
-        };
-        Some(result)
+        match self.cursor.step()? {
+            Ok(Step::InRun) => self.cursor.run().and_then(Run::share).map(Ok),
+            Ok(Step::Alone(record)) => Some(Ok(record)),
+            Err(error) => Some(Err(error)),
+        }
     }
 }

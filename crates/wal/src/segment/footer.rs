@@ -165,6 +165,11 @@ impl Trailer {
         Ok(trailer)
     }
 
+    /// The footer in all the bytes of a segment, trailer included.
+    pub(crate) fn footer_of<'a>(&self, segment: &'a [u8]) -> &'a [u8] {
+        segment.get(crate::fields::in_memory(self.footer_offset)..).unwrap_or_default()
+    }
+
     /// The length of footer and trailer together; nothing if the counts are absurd.
     fn footer_bytes(&self) -> Option<u64> {
         let offsets = self.records.checked_mul(OFFSET_BYTES)?;

@@ -167,8 +167,8 @@ pub(crate) fn read_frame(
     }
 }
 
-/// Checks a frame against its place.
-fn fit(frame: Frame, offset: u64, place: Place, limit: u64) -> Result<PlacedFrame, Problem> {
+/// Checks a frame against its place, and that its commit ends before `limit`.
+pub(crate) fn fit(frame: Frame, offset: u64, place: Place, limit: u64) -> Result<PlacedFrame, Problem> {
     const PART: &str = "commit frame";
     check_field(PART, "first seq", place.seq.get(), frame.first_seq.get())?;
     check_max(PART, "durable before", frame.first_seq.get(), frame.durable_before.get())?;

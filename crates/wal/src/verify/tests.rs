@@ -39,6 +39,9 @@ fn data_end(path: &Path) -> u64 {
     }
 }
 
+/// More than the footer of one of these segments takes.
+const FOOTER_ROOM_BYTES: usize = 1024;
+
 /// Flips one bit of each byte of all segments, and says what verification must find.
 fn flip_every_byte(path: &Path, stride: usize) {
     let files = contents(path);
@@ -55,7 +58,10 @@ fn flip_every_byte(path: &Path, stride: usize) {
             std::fs::write(segment_path, &flipped).unwrap();
             let found = report(path);
             if file == last && at >= written {
-                assert!(found.is_sound() && found.torn_tail_bytes > 0, "{name} byte {at}: {found:?}");
+                // Where the footer will stand, a byte of it can't be told from one that is being written.
+                let in_footer_room = at < written + FOOTER_ROOM_BYTES;
+                let is_torn = found.torn_tail_bytes > 0;
+                assert!(found.is_sound() && (is_torn || in_footer_room), "{name} byte {at}: {found:?}");
                 assert_eq!(found.records, sound.records);
             } else if found.torn_tail_bytes > 0 {
                 // A trailer with a byte less looks like one that was being written.
