@@ -105,26 +105,32 @@ fn measure(arguments: &Arguments) -> Result<()> {
         }
         let series = interleave::run(&workload, &directory, rounds)?;
         report.add(workload, series);
+        // Now, not at the end: who breaks off a long run keeps what was measured.
+        arguments.write(&report)?;
     }
-    let markdown = report.markdown();
-    println!("{markdown}");
-    if let Some(path) = &arguments.markdown {
-        fs::write(path, markdown).with_context(|| format!("write {}", path.display()))?;
-    }
-    if let Some(path) = &arguments.json {
-        fs::write(path, report.json()).with_context(|| format!("write {}", path.display()))?;
-    }
+    println!("{}", report.markdown());
     Ok(())
 }
 
 impl Arguments {
+    /// Writes the report where it was asked for.
+    fn write(&self, report: &Report) -> Result<()> {
+        if let Some(path) = &self.markdown {
+            fs::write(path, report.markdown()).with_context(|| format!("write {}", path.display()))?;
+        }
+        if let Some(path) = &self.json {
+            fs::write(path, report.json()).with_context(|| format!("write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
     fn extent(&self) -> (Extent, usize) {
         if self.quick {
             let window = Window { warm_up: Duration::from_millis(50), measured: Duration::from_millis(200) };
             return (Extent { window, records: 20_000, burst_records: 10_000, device_records: 1000 }, 1);
         }
         let window = Window { warm_up: self.seconds / 3, measured: self.seconds };
-        let extent = Extent { window, records: self.records, burst_records: 80_000, device_records: 5000 };
+        let extent = Extent { window, records: self.records, burst_records: 80_000, device_records: 3000 };
         (extent, usize::from(self.rounds))
     }
 }

@@ -26,7 +26,8 @@ impl Engine for LedgerWal {
     fn read(&self, directory: &Path, visit: &mut Visit<'_>) -> Result<()> {
         let reader =
             Reader::open(&directory.join("wal"), ReaderOptions::default()).context("open a reader")?;
-        for record in reader.scan(Seq::ZERO) {
+        let mut replay = reader.replay(Seq::ZERO);
+        while let Some(record) = replay.next_record() {
             let record = record?;
             visit(record.seq().get(), record.payload())?;
         }
