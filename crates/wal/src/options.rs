@@ -29,7 +29,7 @@ pub(crate) const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
 pub const COMMIT_QUEUE_BYTES_MIN: u64 = 4 << 10;
 
 /// How much may wait to be written before appends wait too, unless chosen otherwise.
-pub const COMMIT_QUEUE_BYTES_MAX_DEFAULT: u64 = 16 << 20;
+pub const COMMIT_QUEUE_BYTES_MAX_DEFAULT: u64 = 8 << 20;
 
 /// The longest batch. It becomes one commit, and a segment of its own if need be.
 pub const BATCH_BYTES_MAX: u64 = 1 << 30;

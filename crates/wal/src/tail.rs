@@ -229,11 +229,8 @@ impl Tail {
             return Err(self.end_segment_after(error));
         }
         active.offset = offset + batch.total_bytes();
-        if active.wants_spare() {
-            active.spare_requested = true;
-            self.followup.spare_bytes = Some(self.next_capacity_bytes());
-        }
         self.wrote(batch, commit_time_ns);
+        self.ask_for_spare();
         Ok(())
     }
 
@@ -288,6 +285,7 @@ impl Tail {
         let segment = Segment { file: spare.file.renamed(path), header };
         self.active = Some(Active { segment, offset: offset + batch.total_bytes(), spare_requested: false });
         self.wrote(batch, commit_time_ns);
+        self.ask_for_spare();
         // Synced too, so that opening has to look at no more than a segment after a power cut.
         let marked = self.mark_durable(false).and_then(|()| self.watermark.sync());
         marked.map_err(CommitFailure::Unknown)
@@ -321,6 +319,15 @@ impl Tail {
             return Ok(());
         }
         self.storage.sync_directory(directory).map_err(|error| StorageError::new("sync", directory, error))
+    }
+
+    /// Asks the background for the next segment, once this one is so full.
+    fn ask_for_spare(&mut self) {
+        let spare_bytes = self.next_capacity_bytes();
+        if let Some(active) = self.active.as_mut().filter(|active| active.wants_spare()) {
+            active.spare_requested = true;
+            self.followup.spare_bytes = Some(spare_bytes);
+        }
     }
 
     /// The active segment won't grow any more.
