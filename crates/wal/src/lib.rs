@@ -90,7 +90,7 @@ pub mod fuzzing;
 #[cfg(test)]
 mod testing;
 
-pub use commit::ticket::{BatchReceipt, Receipt, Ticket};
+pub use commit::ticket::{BatchReceipt, BatchTicket, Receipt, Ticket};
 pub use counters::Counters;
 pub use damage::{Damage, Problem};
 pub use durable_mark::DurableWait;

@@ -23,7 +23,7 @@ const ZERO_BYTES: usize = 4096;
 const ZERO_SYNC_BYTES: u64 = 4 << 20;
 
 /// A spare that somebody waits for may be as small as this: large segments are for readers, and not worth a long wait.
-const WAITED_FOR_BYTES: u64 = 24 << 20;
+const WAITED_FOR_BYTES: u64 = 32 << 20;
 
 /// Where the spare lies until it is needed.
 #[derive(Debug)]

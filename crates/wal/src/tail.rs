@@ -45,6 +45,8 @@ pub(crate) struct Tail {
     written_end: Seq,
     commit_time_ns: i64,
     syncs: u64,
+    /// What was written since the last sync.
+    unsynced_bytes: u64,
     followup: Followup,
 }
 
@@ -130,6 +132,7 @@ impl Tail {
             written_end: last.seq,
             commit_time_ns: last.commit_time_ns,
             syncs: 0,
+            unsynced_bytes: 0,
             followup: Followup::default(),
         }
     }
@@ -177,6 +180,11 @@ impl Tail {
         std::mem::take(&mut self.followup)
     }
 
+    /// How much was written since the last sync.
+    pub(crate) fn unsynced_bytes(&self) -> u64 {
+        self.unsynced_bytes
+    }
+
     /// Whether something is written and not durable.
     pub(crate) fn has_unsynced(&self) -> bool {
         self.written_end != self.durable_end()
@@ -195,6 +203,7 @@ impl Tail {
             active.segment.file.sync()?;
         }
         self.syncs += 1;
+        self.unsynced_bytes = 0;
         // CRASH: durable, and the watermark doesn't say so. Opening finds the commit behind the watermark.
         self.mark_durable(false)
     }
@@ -229,6 +238,7 @@ impl Tail {
             return Err(self.end_segment_after(error));
         }
         active.offset = offset + batch.total_bytes();
+        self.unsynced_bytes += batch.total_bytes();
         self.wrote(batch, commit_time_ns);
         self.ask_for_spare();
         Ok(())

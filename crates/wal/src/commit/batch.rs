@@ -13,7 +13,7 @@ use crate::segment::header::SegmentHeader;
 use crate::seq::Seq;
 
 /// Buffers that grew beyond this are given back to the allocator after their commit.
-const BUFFER_BYTES_KEPT: usize = 8 << 20;
+const BUFFER_BYTES_KEPT: usize = 4 << 20;
 
 /// A commit that is being filled or written.
 #[derive(Debug)]

@@ -5,13 +5,18 @@
 
 use std::time::{Duration, Instant};
 
+use crate::commit::batch::Batch;
+use crate::commit::leader::Standing;
 use crate::commit::queue::{Asleep, Queue};
 use crate::log::Log;
 use crate::planted::{Bug, planted};
 use crate::sync;
 
 /// How soon a commit that somebody will wait for starts without them.
-pub(crate) const UNLED_DELAY_MAX: Duration = Duration::from_millis(1);
+const UNLED_DELAY_MAX: Duration = Duration::from_millis(1);
+
+/// From this size on such a commit starts at once: whoever fills it has more to do meanwhile than to hand it over.
+const UNLED_BYTES_MIN: u64 = 64 << 10;
 
 /// After what time without a commit the watermark is synced, so that even a power cut leaves it exact.
 const IDLE_DELAY: Duration = Duration::from_millis(250);
@@ -19,6 +24,17 @@ const IDLE_DELAY: Duration = Duration::from_millis(250);
 /// How much is placed that nobody waits for before it is written. Little enough that it is still in the processor's caches
 /// then, and that the disk is at work while more is placed. The commit model's programs are small.
 const EARLY_WRITE_BYTES: u64 = if cfg!(feature = "shuttle") { 256 } else { 1 << 20 };
+
+/// How much is written before it is synced although nobody waits: as much as a disk takes in a few milliseconds. A stream
+/// is then never held up for long by the sync of what was written before.
+const EARLY_SYNC_BYTES: u64 = 8 << 20;
+
+impl Batch {
+    /// How soon this starts, as it is, if somebody will wait for it and doesn't yet.
+    pub(crate) fn unled_delay(&self) -> Duration {
+        if self.total_bytes() < UNLED_BYTES_MIN { UNLED_DELAY_MAX } else { Duration::ZERO }
+    }
+}
 
 impl Log {
     /// Sees to it that what was placed becomes durable within this time.
@@ -51,7 +67,7 @@ impl Log {
     }
 
     /// After a commit: what is left to be done without anybody waiting for it.
-    pub(crate) fn plan_flush(&self, queue: &mut Queue, unsynced: bool) {
+    pub(crate) fn plan_flush(&self, queue: &mut Queue, standing: Standing) {
         let now = sync::now();
         queue.flush.watermark_written_at = Some(now);
         let filling = &queue.filling;
@@ -59,11 +75,12 @@ impl Log {
         queue.flush.at = match queue.flush.at {
             // Tasks can't lead.
             _ if !queue.leading && filling.outcome.has_waiters() => Some(now),
-            planned if unsynced && queue.poison.is_none() => {
+            _ if standing.unsynced_bytes >= EARLY_SYNC_BYTES && queue.poison.is_none() => Some(now),
+            planned if standing.unsynced && queue.poison.is_none() => {
                 Some(planned.unwrap_or(now + self.sync_delay_max))
             }
             _ if idle => None,
-            _ if filling.sync => Some(now + UNLED_DELAY_MAX.min(self.sync_delay_max)),
+            _ if filling.sync => Some(now + filling.unled_delay().min(self.sync_delay_max)),
             _ => Some(now + self.sync_delay_max),
         };
         self.nudge_flusher(queue, queue.flush.at.unwrap_or(now + IDLE_DELAY));

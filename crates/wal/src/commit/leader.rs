@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commit::batch::Batch;
-use crate::commit::flusher::UNLED_DELAY_MAX;
 use crate::commit::outcome::{Outcome, ParkedCaller, Settled, Signal, Waiter};
 use crate::commit::queue::{NoRoom, Queue, records_bytes};
 use crate::error::AppendError;
@@ -65,7 +64,10 @@ impl Log {
         let mut queue = self.enter(records_bytes(records), no_room)?;
         let first = queue.place(records);
         queue.filling.sync |= durability == Durability::Durable;
-        let delay = if durability == Durability::Buffered { self.sync_delay_max } else { UNLED_DELAY_MAX };
+        let delay = match durability {
+            Durability::Buffered => self.sync_delay_max,
+            Durability::Written | Durability::Durable => queue.filling.unled_delay(),
+        };
         self.flush_within(&mut queue, delay.min(self.sync_delay_max));
         self.write_early(&mut queue);
         Ok((first, Arc::clone(&queue.filling.outcome)))
@@ -239,7 +241,7 @@ impl Log {
             self.durable.finish();
         }
         let next = queue.pass_lead();
-        self.plan_flush(&mut queue, standing.unsynced);
+        self.plan_flush(&mut queue, standing);
         drop(queue);
         // The next commit must not wait for the waking of this one's callers.
         match next {
@@ -275,10 +277,12 @@ fn errors_of(failure: CommitFailure) -> (AppendError, AppendError) {
 
 /// How the tail stands after a commit.
 #[derive(Clone, Copy)]
-struct Standing {
+pub(crate) struct Standing {
     durable_end: Seq,
     written_end: Seq,
-    unsynced: bool,
+    /// Whether something is written and not durable.
+    pub(crate) unsynced: bool,
+    pub(crate) unsynced_bytes: u64,
     syncs: u64,
 }
 
@@ -286,6 +290,7 @@ impl Standing {
     fn of(tail: &Tail) -> Standing {
         let written_end = tail.written_end();
         let durable_end = if planted(Bug::ShowUnsynced) { written_end } else { tail.durable_end() };
-        Standing { durable_end, written_end, unsynced: tail.has_unsynced(), syncs: tail.syncs() }
+        let (unsynced, unsynced_bytes) = (tail.has_unsynced(), tail.unsynced_bytes());
+        Standing { durable_end, written_end, unsynced, unsynced_bytes, syncs: tail.syncs() }
     }
 }

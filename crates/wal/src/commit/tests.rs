@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::segment::name::segment_name;
 use crate::testing::faulty::{Call, Fault, FaultyStorage};
 use crate::testing::{append, kill, payload, payloads, place, small};
-use crate::{AppendError, CloseError, Durability, DurableWait, Options, Seq, VerifyOptions, Wal, verify};
+use crate::{
+    AppendError, Background, CloseError, Durability, DurableWait, Options, Seq, VerifyOptions, Wal, verify,
+};
 
 const INPUT_OUTPUT_ERROR: i32 = 5;
 const TOO_MANY_FILES: i32 = 24;
@@ -27,6 +29,8 @@ fn fault(call: Call, path_end: &'static str, errno: i32) -> Fault {
 fn after_a_failed_sync_nothing_is_acknowledged_until_the_log_is_opened_again() {
     let (_directory, path) = place();
     let (storage, options) = faulty();
+    // Without threads, so that nobody but this one syncs.
+    let options = options.background(Background::Caller);
     let (wal, _) = Wal::open(&path, options.clone()).unwrap();
     append(&wal, 0);
     storage.fail(Fault { times: 1, ..fault(Call::Sync, ".wal", INPUT_OUTPUT_ERROR) });

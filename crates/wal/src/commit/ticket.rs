@@ -44,6 +44,53 @@ pub struct Ticket {
     pub(crate) asked: Durability,
 }
 
+/// A batch that was placed in the log and that can be waited for.
+///
+/// Dropping it changes nothing, as with [`Ticket`].
+#[must_use = "only waiting tells whether the batch is in the log"]
+pub struct BatchTicket {
+    pub(crate) log: Arc<Log>,
+    pub(crate) outcome: Arc<Outcome>,
+    pub(crate) first_seq: Seq,
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) asked: Durability,
+}
+
+impl BatchTicket {
+    /// The number that the first record has, provided that [`BatchTicket::wait`] succeeds: see [`Ticket::seq`].
+    #[must_use]
+    pub fn first_seq(&self) -> Seq {
+        self.first_seq
+    }
+
+    /// Waits until the batch has the durability that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append_batch`](crate::Wal::append_batch).
+    pub fn wait(self) -> Result<BatchReceipt, AppendError> {
+        let durability = reach(&self.log, &self.outcome, self.asked)?;
+        Ok(BatchReceipt { first_seq: self.first_seq, leaves: self.leaves, durability })
+    }
+}
+
+impl fmt::Debug for BatchTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchTicket")
+            .field("first_seq", &self.first_seq)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits until what was placed has the durability that was asked for.
+fn reach(log: &Log, outcome: &Arc<Outcome>, asked: Durability) -> Result<Durability, AppendError> {
+    match asked {
+        Durability::Buffered => Ok(Durability::Buffered),
+        Durability::Written | Durability::Durable => log.wait_for(outcome),
+    }
+}
+
 impl Ticket {
     /// The number that the record has, provided that [`Ticket::wait`] succeeds. If it fails without an unknown outcome,
     /// the number goes to another record.
@@ -64,10 +111,7 @@ impl Ticket {
     ///
     /// As [`Wal::append`](crate::Wal::append).
     pub fn wait(self) -> Result<Receipt, AppendError> {
-        let durability = match self.asked {
-            Durability::Buffered => Durability::Buffered,
-            Durability::Written | Durability::Durable => self.log.wait_for(&self.outcome)?,
-        };
+        let durability = reach(&self.log, &self.outcome, self.asked)?;
         Ok(Receipt { seq: self.seq, leaf: self.leaf, durability })
     }
 }

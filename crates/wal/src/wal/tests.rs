@@ -400,3 +400,35 @@ fn a_stream_that_nobody_waits_for_is_written_long_before_it_must_be_durable() {
     let end = wal.placed_end();
     assert_eq!(wal.sync().unwrap(), end);
 }
+
+#[test]
+fn batches_under_way_become_durable_in_order_and_whole() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, small().segment_bytes(1 << 20)).unwrap();
+    let batches: Vec<Vec<Vec<u8>>> =
+        (0..20).map(|batch| (0..batch * 20).map(|number| payload(batch * 1000 + number)).collect()).collect();
+    let mut first_seq = 0;
+    let mut under_way = Vec::new();
+    for batch in &batches {
+        let ticket = wal.submit_batch(batch, Durability::Durable).unwrap();
+        assert_eq!(ticket.first_seq(), Seq::new(first_seq));
+        first_seq += batch.len() as u64;
+        under_way.push((ticket, batch.len()));
+    }
+    for (ticket, length) in under_way {
+        let receipt = ticket.wait().unwrap();
+        assert_eq!((receipt.leaves.len(), receipt.durability), (length, Durability::Durable));
+        assert!(wal.durable_end() >= receipt.first_seq.plus(length as u64));
+    }
+    assert_eq!(payloads(&wal.reader()), batches.concat());
+}
+
+#[test]
+fn a_large_batch_that_nobody_waits_for_yet_is_written_at_once() {
+    let (_directory, path) = place();
+    let (wal, _) = Wal::open(&path, small().segment_bytes(1 << 20)).unwrap();
+    let ticket = wal.submit_batch(&[vec![1; 100 << 10]], Durability::Durable).unwrap();
+    // Without the ticket, and although no append leads.
+    assert_eq!(wal.wait_durable_past(Seq::ZERO, None), DurableWait::Durable(Seq::new(1)));
+    assert_eq!(ticket.wait().unwrap().first_seq, Seq::ZERO);
+}
