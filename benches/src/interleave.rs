@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::engines::ESSENTIAL;
 use crate::job::{Job, Outcome, Request};
 use crate::observed::DeviceCounts;
+use crate::page_cache;
 use crate::process::Worker;
 use crate::report::Series;
 use crate::table::{Entry, Setting, Workload};
@@ -105,6 +106,8 @@ impl<'a> Participant<'a> {
             self.open_and_kill(kept.path())?;
         } else {
             self.worker.ask(&self.request(kept.path(), &Job::Fill { records }))?;
+            settle_file_system(directory)?;
+            page_cache::forget(kept.path())?;
             // Once from end to end: nobody's first round shall be the one that reads from the device.
             self.worker.ask(&self.request(kept.path(), &Job::Compare { records }))?;
         }

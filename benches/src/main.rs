@@ -10,6 +10,7 @@ mod interleave;
 mod job;
 mod machine;
 mod observed;
+mod page_cache;
 mod payload;
 mod process;
 mod report;
