@@ -64,7 +64,7 @@ pub use ledger::{
     IndexState, Ledger, LedgerOptions, LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt,
     SourceEntry, StoredEvent, Submitted, Tail,
 };
-pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify};
+pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
 pub use page_token::{PageToken, PageTokenError};
 pub use run_status::{RunStatus, UnknownRunStatus};

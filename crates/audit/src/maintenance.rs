@@ -1,5 +1,6 @@
 //! Looking after a ledger: verify it, repair it, build its index anew.
 
+use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,16 +11,32 @@ use crate::ledger::{is_empty, log_folder, require_ledger};
 use crate::{Ledger, MaintenanceError, OpenError, Progress};
 
 /// Reads the whole log and checks every checksum, every hash and every `Seq`, beside a writer or without one. Changes
-/// nothing, takes no lock.
+/// nothing, takes no lock. Works on as many threads as the machine runs at a time; [`verify_on`] lets you choose.
 ///
 /// Damage is what the report is about, not an error. `progress` counts bytes.
 pub fn verify(
     directory: impl AsRef<Path>,
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<VerifyReport, MaintenanceError> {
-    let directory = directory.as_ref();
+    verify_with(directory.as_ref(), wal::VerifyOptions::new(), progress)
+}
+
+/// As [`verify`], on so many threads, the caller's included. The report is the same with any number.
+pub fn verify_on(
+    threads: NonZero<usize>,
+    directory: impl AsRef<Path>,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<VerifyReport, MaintenanceError> {
+    verify_with(directory.as_ref(), wal::VerifyOptions::new().threads(threads), progress)
+}
+
+fn verify_with(
+    directory: &Path,
+    options: wal::VerifyOptions,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<VerifyReport, MaintenanceError> {
     require_ledger(directory)?;
-    let options = wal::VerifyOptions::new()
+    let options = options
         .leaf_function(Arc::new(EventLeaf))
         .progress(move |bytes| progress(Progress { done: bytes.bytes_done, total: bytes.bytes_total }));
     Ok(wal::verify(&log_folder(directory), &options)?)

@@ -4,6 +4,7 @@
 //! text: a command reads all of its times against one and the same "now".
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -74,7 +75,7 @@ pub(crate) enum Command {
     /// Print events in the order of the log
     Tail(TailArguments),
     /// Re-hash everything and name what is damaged
-    Verify,
+    Verify(VerifyArguments),
     /// Repair what a crash left behind; damage to acknowledged events is named and left alone
     Recover(RecoverArguments),
     /// Say how much the ledger holds
@@ -95,6 +96,14 @@ pub(crate) enum Command {
 pub(crate) enum IndexCommand {
     /// Build the index anew from the log
     Rebuild,
+}
+
+/// `verify …`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// How many segments of the log are checked at a time [default: as many as the machine runs threads at a time]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZero<usize>>,
 }
 
 /// `recover …`

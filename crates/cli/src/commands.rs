@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Run(run) => run::run(run, &mut context),
         Command::Transcript(transcript) => transcript::run(transcript, &mut context),
         Command::Tail(tail) => tail::run(tail, &mut context),
-        Command::Verify => verify::run(&mut context),
+        Command::Verify(verify) => verify::run(verify, &mut context),
         Command::Recover(recover) => match &recover.salvage {
             Some(new_ledger) => salvage::run(new_ledger, &mut context),
             None => recover::run(&mut context),

@@ -1,10 +1,13 @@
 //! Checking a whole log: every checksum, every leaf, every footer, the tree, and that no record is missing.
 //!
+//! Segments are checked by several threads; the report doesn't depend on how many, nor do errors.
+//!
 //! Takes no lock and maps nothing, so it can run beside a writer and over files that somebody hostile prepared. It
 //! stops at the watermark that it reads first; what lies behind that is judged as recovery would judge it, and only if
 //! no writer is at work there.
 
 use std::fmt;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,18 +21,24 @@ use crate::recovery::examine::{Examined, Examiner, Reach};
 use crate::recovery::table::{Answer, Behind, Mark, decide};
 use crate::segment::header::{FORMAT_VERSION, HEADER_END};
 use crate::segment::name::{WATERMARK_NAME, segment_name};
-use crate::segment::{Segment, SegmentError};
-use crate::seq::{LedgerId, Seq};
+use crate::seq::Seq;
 use crate::storage::file::StorageError;
 use crate::storage::{DiskStorage, OpenMode, Storage};
-use crate::verify::segment::{Extent, check_segment};
+use crate::verify::pieces::{Found, Piece, Pieces};
+use crate::verify::segment::Extent;
+use crate::verify::workers::work_in_order;
 use crate::watermark::file::read_slots;
 use crate::watermark::{Slots, Watermark};
 
+mod pieces;
 mod segment;
+mod workers;
 
 /// How many entries a report has at most. What is damaged beyond that widens the last one.
 const DAMAGED_ENTRIES_MAX: usize = 10_000;
+
+/// Another thread isn't worth its while for less than this.
+const THREAD_BYTES_MIN: u64 = 8 << 20;
 
 /// How far verification is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +50,7 @@ pub struct VerifyProgress {
     pub bytes_total: u64,
 }
 
-/// Hears how far verification is.
+/// Hears how far verification is: from one thread at a time, and never of fewer bytes done than before.
 pub type VerifyCallback = Arc<dyn Fn(VerifyProgress) + Send + Sync>;
 
 /// How a log is verified.
@@ -50,16 +59,19 @@ pub struct VerifyOptions {
     leaf_function: Arc<dyn LeafFunction>,
     storage: Arc<dyn Storage>,
     progress: Option<VerifyCallback>,
+    threads: Option<NonZero<usize>>,
 }
 
 impl Default for VerifyOptions {
     fn default() -> VerifyOptions {
-        VerifyOptions { leaf_function: Arc::new(Blake3Leaf), storage: Arc::new(DiskStorage), progress: None }
+        let (leaf_function, storage) = (Arc::new(Blake3Leaf), Arc::new(DiskStorage));
+        VerifyOptions { leaf_function, storage, progress: None, threads: None }
     }
 }
 
 impl VerifyOptions {
-    /// The defaults: a log on disk, leaves by BLAKE3, nobody told of progress.
+    /// The defaults: a log on disk, leaves by BLAKE3, nobody told of progress, as many threads as the machine runs at a
+    /// time.
     #[must_use]
     pub fn new() -> VerifyOptions {
         VerifyOptions::default()
@@ -82,6 +94,20 @@ impl VerifyOptions {
     pub fn progress(self, callback: impl Fn(VerifyProgress) + Send + Sync + 'static) -> VerifyOptions {
         VerifyOptions { progress: Some(Arc::new(callback)), ..self }
     }
+
+    /// How many threads check segments, the caller's included; one segment is checked by one thread. Each needs memory
+    /// for its segment's footer and for a record: some megabytes, with segments of the usual size.
+    #[must_use]
+    pub fn threads(self, threads: NonZero<usize>) -> VerifyOptions {
+        VerifyOptions { threads: Some(threads), ..self }
+    }
+
+    /// The threads that so many bytes are worth, if nobody said how many.
+    fn threads_for(&self, bytes: u64) -> usize {
+        let of_machine = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let worthwhile = || usize::try_from(bytes / THREAD_BYTES_MIN).unwrap_or(usize::MAX).max(1);
+        self.threads.map_or_else(|| worthwhile().min(of_machine()), NonZero::get)
+    }
 }
 
 impl fmt::Debug for VerifyOptions {
@@ -89,6 +115,7 @@ impl fmt::Debug for VerifyOptions {
         f.debug_struct("VerifyOptions")
             .field("leaf_function", &self.leaf_function.id())
             .field("storage", &self.storage)
+            .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
 }
@@ -214,20 +241,18 @@ impl Verification<'_> {
 
     /// Checks all segments up to the watermark, and that they follow each other without a gap.
     fn check_segments(&mut self, mark: Option<&Watermark>) -> Result<(), VerifyError> {
-        let inventory = self.inventory;
-        let in_mark = |first_seq: &Seq| mark.is_none_or(|mark| mark.offset > 0 && *first_seq <= mark.segment);
-        let mut segments = inventory.segments.iter().copied().filter(in_mark).peekable();
-        let (mut expected, mut ledger_id) = (Seq::ZERO, mark.map(|mark| mark.ledger_id));
-        while let Some(first_seq) = segments.next() {
-            self.check_neighbours(expected, first_seq);
-            let extent = match (segments.peek(), mark) {
-                (Some(next), _) => Extent::UpTo(*next),
-                (None, Some(mark)) if mark.segment == first_seq => Extent::Marked(*mark),
-                // What should follow is missing, and is reported for itself.
-                (None, _) => Extent::Open,
-            };
-            expected = self.check_one(first_seq, extent, &mut ledger_id)?;
-        }
+        let segments = &self.inventory.segments;
+        let pieces = Pieces::new(self.directory, self.options, segments, mark, self.bytes_total);
+        let (threads, mut expected) = (self.options.threads_for(self.bytes_total), Seq::ZERO);
+        work_in_order(
+            pieces.list(),
+            threads,
+            |piece| pieces.check(piece),
+            |piece, found| {
+                self.check_neighbours(expected, piece.first_seq);
+                expected = self.add(piece, found);
+            },
+        )?;
         if let Some(mark) = mark
             && expected < mark.seq
         {
@@ -252,41 +277,18 @@ impl Verification<'_> {
         }
     }
 
-    /// Checks one segment; returns the first record that isn't in it any more, damaged or not.
-    fn check_one(
-        &mut self,
-        first_seq: Seq,
-        extent: Extent,
-        ledger_id: &mut Option<LedgerId>,
-    ) -> Result<Seq, VerifyError> {
-        let storage = &*self.options.storage;
-        let segment = match Segment::open_any(storage, self.directory, *ledger_id, first_seq) {
-            Ok(segment) => segment,
-            Err(SegmentError::Storage(error)) => return Err(error.into()),
-            Err(SegmentError::NewerVersion { found, .. }) => {
-                return Err(self.newer(&segment_name(first_seq), found));
-            }
-            Err(SegmentError::Damaged { offset, problem }) => {
+    /// Adds what came of one segment; returns the first record that isn't in it any more, damaged or not.
+    fn add(&mut self, piece: &Piece, found: Found) -> Seq {
+        let extent = piece.extent;
+        let checked = match found {
+            Found::Checked(checked) => checked,
+            Found::Unusable(damage) => {
                 self.marked_segment_sound &= !matches!(extent, Extent::Marked(_) | Extent::Open);
-                let seq_to = extent.end().unwrap_or(first_seq);
-                let segment = segment_name(first_seq);
-                self.damaged(Damage { segment, seq_from: first_seq, seq_to, offset, problem });
-                return Ok(seq_to);
+                let end = damage.seq_to;
+                self.damaged(damage);
+                return end;
             }
         };
-        ledger_id.get_or_insert(segment.header.ledger_id);
-        let (found, given) = (segment.header.leaf_function, self.options.leaf_function.id());
-        if found != given {
-            return Err(VerifyError::OtherLeafFunction { found, given });
-        }
-        let extent = shorten(extent, &segment)?;
-        let (done, total, callback) = (self.report.bytes, self.bytes_total, self.options.progress.clone());
-        let progress = move |bytes: u64| {
-            if let Some(callback) = &callback {
-                callback(VerifyProgress { bytes_done: done.saturating_add(bytes), bytes_total: total });
-            }
-        };
-        let checked = check_segment(&segment, extent, &*self.options.leaf_function, &progress)?;
         self.report.records += checked.records;
         self.report.bytes = self.report.bytes.saturating_add(checked.bytes);
         self.add_torn(checked.unwritten_junk_bytes);
@@ -294,7 +296,7 @@ impl Verification<'_> {
         self.report.unsealed_segments += u64::from(!checked.sealed);
         self.marked_segment_sound &= !matches!(extent, Extent::Marked(_)) || checked.damaged.is_empty();
         checked.damaged.into_iter().for_each(|damage| self.damaged(damage));
-        Ok(checked.end)
+        checked.end
     }
 
     /// Judges what lies behind the watermark, as recovery would.
@@ -379,14 +381,6 @@ fn note(damaged: &mut Vec<Damage>, damage: Damage) {
         Some(last) if full => last.seq_to = last.seq_to.max(damage.seq_to),
         _ => damaged.push(damage),
     }
-}
-
-/// A sealed segment that ends before the next one that there is hasn't lost anything: the one in between is missing.
-fn shorten(extent: Extent, segment: &Segment) -> Result<Extent, StorageError> {
-    let Extent::UpTo(next) = extent else { return Ok(extent) };
-    let end =
-        segment.trailer()?.map(|trailer| segment.header.first_seq.get().saturating_add(trailer.records));
-    Ok(Extent::UpTo(end.map_or(next, |end| next.min(Seq::new(end)))))
 }
 
 fn total_bytes(storage: &dyn Storage, directory: &Path, inventory: &Inventory) -> Result<u64, StorageError> {

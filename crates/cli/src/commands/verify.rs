@@ -7,6 +7,7 @@ use runledger::{Damage, VerifyReport};
 use serde::Serialize;
 
 use super::{Context, opening};
+use crate::arguments::VerifyArguments;
 use crate::exit::Exit;
 use crate::output::{BAD, GOOD, Output, counted};
 
@@ -45,9 +46,12 @@ impl<'a> From<&'a Damage> for DamageJson<'a> {
 }
 
 /// Runs the command.
-pub(super) fn run(context: &mut Context) -> Result<Exit> {
+pub(super) fn run(arguments: &VerifyArguments, context: &mut Context) -> Result<Exit> {
     let progress = opening::progress("verifying", "{decimal_bytes} of {decimal_total_bytes}");
-    let report = runledger::verify(&context.ledger, progress)?;
+    let report = match arguments.threads {
+        Some(threads) => runledger::verify_on(threads, &context.ledger, progress)?,
+        None => runledger::verify(&context.ledger, progress)?,
+    };
     if context.output.is_json() {
         let json = VerifyJson {
             records: report.records,

@@ -21,6 +21,17 @@ fn a_sound_ledger_is_0_and_counted() {
 }
 
 #[test]
+fn any_number_of_threads_reports_the_same_and_says_nothing_on_a_standard_error_that_is_no_terminal() {
+    let sandbox = Sandbox::with_notes(30);
+    let report = sandbox.run(["verify", "--json"]).expect(0);
+    for threads in ["1", "2", "8"] {
+        let again = sandbox.run(["verify", "--json", "--threads", threads]).expect(0);
+        assert_eq!((again.value(), again.stderr.as_str()), (report.value(), ""), "{threads} threads");
+    }
+    sandbox.run(["verify", "--threads", "0"]).expect(2);
+}
+
+#[test]
 fn a_flipped_bit_in_an_event_is_3_and_named_and_recover_leaves_it_alone() {
     let sandbox = Sandbox::with_notes(30);
     let path = first_segment(&sandbox);

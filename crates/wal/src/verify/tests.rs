@@ -283,3 +283,93 @@ fn progress_reaches_the_end() {
     let progress = last.lock().unwrap();
     assert_eq!((progress.bytes_done, progress.bytes_total), (found.bytes, found.bytes));
 }
+
+/// A log of many small segments, closed in good order.
+fn many_segments(path: &Path) -> Vec<PathBuf> {
+    let (wal, _) = Wal::open(path, Options::new().create(true).segment_bytes(8 << 10)).unwrap();
+    let mut records = 0;
+    while wal.counters().sealed < 12 {
+        append(&wal, records);
+        records += 1;
+    }
+    wal.close().unwrap();
+    segments(&contents(path)).map(|(_, path, _)| path.clone()).collect()
+}
+
+fn report_of(path: &Path, threads: usize) -> Result<VerifyReport, String> {
+    let options = VerifyOptions::new().threads(NonZero::new(threads).unwrap());
+    verify(path, &options).map_err(|error| format!("{error:?}"))
+}
+
+#[test]
+fn the_report_of_a_damaged_log_is_the_same_with_any_number_of_threads() {
+    let (_directory, path) = place();
+    let names = many_segments(&path);
+    let sound = contents(&path);
+    let flip = |name: &Path, at: usize| {
+        let mut bytes = std::fs::read(name).unwrap();
+        bytes[at] ^= 4;
+        std::fs::write(name, bytes).unwrap();
+    };
+    let watermark = path.join(WATERMARK_NAME);
+    let ways: [(&str, &dyn Fn()); 8] = [
+        ("sound", &|| {}),
+        ("a flipped payload in every segment", &|| names.iter().for_each(|name| flip(name, 4096 + 64 + 44))),
+        ("flipped headers", &|| names.iter().step_by(3).for_each(|name| flip(name, 44))),
+        ("missing segments", &|| {
+            names.iter().step_by(4).for_each(|name| std::fs::remove_file(name).unwrap());
+        }),
+        ("misplaced segments", &|| assert!(std::fs::copy(&names[2], &names[5]).is_ok())),
+        ("no watermark", &|| std::fs::remove_file(&watermark).unwrap()),
+        ("neither watermark nor first header", &|| {
+            std::fs::remove_file(&watermark).unwrap();
+            names[..2].iter().for_each(|name| flip(name, 44));
+        }),
+        ("newer versions", &|| {
+            for name in [&names[7], &names[3], &names[9]] {
+                let mut bytes = std::fs::read(name).unwrap();
+                bytes[8] = 2;
+                let crc = crc32c::crc32c(&bytes[..4092]);
+                bytes[4092..4096].copy_from_slice(&crc.to_le_bytes());
+                std::fs::write(name, bytes).unwrap();
+            }
+        }),
+    ];
+    for (number, (what, damage)) in ways.into_iter().enumerate() {
+        restore(&path, &sound);
+        damage();
+        let one = report_of(&path, 1);
+        let is_sound = one.as_ref().is_ok_and(VerifyReport::is_sound);
+        assert_eq!(is_sound, number == 0, "{what}: {one:?}");
+        for threads in [2, 3, 8, 100] {
+            assert_eq!(report_of(&path, threads), one, "{what}, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn progress_never_goes_back_and_is_heard_from_one_thread_at_a_time() {
+    let (_directory, path) = place();
+    many_segments(&path);
+    for threads in [1, 2, 8] {
+        let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let seen = Arc::clone(&heard);
+        let options = VerifyOptions::new().threads(NonZero::new(threads).unwrap());
+        let options = options.progress(move |progress| {
+            seen.try_lock().expect("nobody else is heard now").push(progress.bytes_done);
+        });
+        let found = verify(&path, &options).unwrap();
+        let heard = heard.lock();
+        assert!(heard.is_sorted() && heard.len() >= 12, "{threads} threads: {heard:?}");
+        assert_eq!(heard.last(), Some(&found.bytes), "{threads} threads");
+    }
+}
+
+#[test]
+fn small_logs_are_not_worth_another_thread_and_large_ones_are() {
+    let options = VerifyOptions::new();
+    assert_eq!((options.threads_for(0), options.threads_for(THREAD_BYTES_MIN)), (1, 1));
+    let of_machine = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(options.threads_for(u64::MAX), of_machine);
+    assert_eq!(options.threads(NonZero::new(3).unwrap()).threads_for(0), 3);
+}
