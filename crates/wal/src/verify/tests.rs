@@ -356,7 +356,9 @@ fn progress_never_goes_back_and_is_heard_from_one_thread_at_a_time() {
         let seen = Arc::clone(&heard);
         let options = VerifyOptions::new().threads(NonZero::new(threads).unwrap());
         let options = options.progress(move |progress| {
-            seen.try_lock().expect("nobody else is heard now").push(progress.bytes_done);
+            let mut seen = seen.try_lock().expect("nobody else is heard now");
+            (0..100).for_each(|_| std::thread::yield_now());
+            seen.push(progress.bytes_done);
         });
         let found = verify(&path, &options).unwrap();
         let heard = heard.lock();
