@@ -36,6 +36,9 @@ pub(crate) enum Room {
 /// A record's number and payload.
 pub(crate) type Numbered = (u64, Vec<u8>);
 
+/// Waits for a batch that is under way.
+pub(crate) type Waiting = Box<dyn FnOnce() -> Result<()>>;
+
 /// An append that a task waits for.
 pub(crate) type Appending<'a> = Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
 
@@ -51,6 +54,12 @@ pub(crate) trait Log: Send + Sync {
 
     /// Appends records in this order and returns once all of them are on stable storage.
     fn append_batch(&self, payloads: &[&[u8]]) -> Result<()>;
+
+    /// The same, for a thread that goes on meanwhile: what is returned waits until they are on stable storage.
+    fn submit_batch(&self, payloads: &[&[u8]]) -> Result<Waiting> {
+        self.append_batch(payloads)?;
+        Ok(Box::new(|| Ok(())))
+    }
 
     /// Appends one record that is durable some time later, or is handed to the operating system at least.
     fn append_unwaited(&self, _payload: &[u8], _wait: Unwaited) -> Result<()> {

@@ -34,8 +34,9 @@ pub(crate) enum Job {
     Durable { threads: u64, window: Window, sizes: Option<Vec<usize>> },
     /// Tasks of a runtime do the same.
     Tasks { tasks: u64, window: Window },
-    /// One thread appends batches of this many records, each durable before the next.
-    Batches { records: u64, window: Window },
+    /// One thread appends batches of this many records, and waits for the oldest whenever so many are under way: with one,
+    /// each is durable before the next.
+    Batches { records: u64, under_way: usize, window: Window },
     /// One thread appends this many records and doesn't wait until they are durable.
     Unwaited { records: u64, wait: Unwaited },
     /// One thread appends this many durable records to a log that has settled; what reaches the device is counted.

@@ -25,7 +25,7 @@ pub(crate) fn run(engine: &dyn Engine, Request { directory, job, .. }: &Request)
     match job {
         Job::Durable { threads, window, sizes } => durable::run(&round, *threads, window, sizes.as_deref()),
         Job::Tasks { tasks, window } => tasks::run(&round, *tasks, window),
-        Job::Batches { records, window } => batches::run(&round, *records, window),
+        Job::Batches { records, under_way, window } => batches::run(&round, *records, *under_way, window),
         Job::Unwaited { records, wait } => unwaited::run(&round, *records, *wait),
         Job::DeviceBytes { records } => device::run(&round, *records),
         Job::Fill { records } => lasting::fill(&round, *records),

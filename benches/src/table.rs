@@ -140,10 +140,14 @@ fn batches(extent: &Extent) -> Workload {
     let records = 256;
     let names =
         [LEDGER, REFERENCE_SINGLE, OKAYWAL, RAFT_ENGINE, WAL_DB, FJALL, SQLITE, SQLITE_INDEXED, JSON_LINES];
+    let job = |under_way| Job::Batches { records, under_way, window: extent.window };
+    let label = "runledger-wal, 4 under way".to_owned();
+    let mut entries = entries(&names, &job(1));
+    entries.insert(2, Entry { label, engine: LEDGER, job: job(4) });
     Workload {
         group: "batches",
         title: format!("durable batches of {records}, 1 thread"),
-        entries: entries(&names, &Job::Batches { records, window: extent.window }),
+        entries,
         reference: Some(1),
         figure: Figure::RecordsPerSecond,
         setting: Setting::Fresh,

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use runledger_wal::{Durability, Options, Reader, ReaderOptions, Seq, Wal};
 
-use crate::engine::{Appending, Engine, Log, Numbered, Room, Unwaited, Visit};
+use crate::engine::{Appending, Engine, Log, Numbered, Room, Unwaited, Visit, Waiting};
 use crate::engines::LEDGER;
 
 /// The log under test.
@@ -47,6 +47,11 @@ impl Log for LedgerLog {
     fn append_batch(&self, payloads: &[&[u8]]) -> Result<()> {
         self.0.append_batch(payloads, Durability::Durable)?;
         Ok(())
+    }
+
+    fn submit_batch(&self, payloads: &[&[u8]]) -> Result<Waiting> {
+        let ticket = self.0.submit_batch(payloads, Durability::Durable)?;
+        Ok(Box::new(|| Ok(ticket.wait().map(drop)?)))
     }
 
     fn append_unwaited(&self, payload: &[u8], wait: Unwaited) -> Result<()> {

@@ -25,7 +25,7 @@ use crate::watermark::file::WatermarkFile;
 const CAPACITY_STEP_BYTES: u64 = 4096;
 
 /// When a segment is full to one part in so many, its successor is made. A writer that outruns that waits for it.
-const SPARE_AT_PART: u64 = 8;
+const SPARE_AT_PART: u64 = 4;
 
 /// The writing end.
 #[derive(Debug)]

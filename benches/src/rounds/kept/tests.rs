@@ -63,7 +63,7 @@ fn round_with(job: Job, fault: fn(&mut Vec<Vec<u8>>)) -> Result<Outcome> {
 
 fn jobs() -> [Job; 2] {
     let window = Window { warm_up: Duration::from_millis(2), measured: Duration::from_millis(10) };
-    [Job::Durable { threads: 3, window, sizes: None }, Job::Batches { records: 5, window }]
+    [Job::Durable { threads: 3, window, sizes: None }, Job::Batches { records: 5, under_way: 1, window }]
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::storage::file::{LogFile, StorageError};
 const READ_BYTES_MIN: u64 = 16 << 10;
 
 /// How much is read at a time by one that goes on: little enough to stay in the cache of the processor.
-const READ_BYTES_MAX: u64 = 256 << 10;
+const READ_BYTES_MAX: u64 = 512 << 10;
 
 /// How much more is read each time.
 const READ_GROWTH: u64 = 4;
