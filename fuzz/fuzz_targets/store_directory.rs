@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use runledger_fuzz::edit::Damage;
 use runledger_fuzz::images::Images;
 use runledger_fuzz::reseal::index::IndexSeals;
-use runledger_store::{Batch, KeyRange, Options, Store};
+use runledger_store::{Batch, KeyRange, Options, PositionTags, Store};
 
 static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
@@ -18,6 +18,12 @@ static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
         for entry in 0..60_u32 {
             let key = format!("run/{:04}/{:04}", entry % 7, entry * 3 + table);
             batch.put(key.as_bytes(), &[b'v'; 24][..(entry % 24) as usize]);
+        }
+        for event in 0..150_u64 {
+            let position = [(event * 1_000).to_be_bytes(), (event * 3 + u64::from(table)).to_be_bytes()].concat();
+            batch.put(&[b"e", &position[..]].concat(), b"");
+            let stream = format!("stream/{}/", event % 5);
+            batch.put(&[stream.as_bytes(), &position].concat(), b"");
         }
         batch.delete(format!("run/0001/{:04}", 3 + table).as_bytes());
         store.apply(&batch, b"checkpoint").unwrap();
@@ -35,9 +41,10 @@ static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
     (images, seals)
 });
 
-/// Small blocks, so that a small index has branches; merging only when asked to, so that a run repeats.
+/// Small blocks, so that a small index has branches, and streams as posting lists; merging only when asked to, so that a run repeats.
 fn options() -> Options {
-    Options::new().block_bytes(256).merge_in_background(false)
+    let tags = PositionTags::new(b'e', b"s");
+    Options::new().block_bytes(256).position_tags(tags).merge_in_background(false)
 }
 
 fuzz_target!(|damage: Damage| {

@@ -6,7 +6,7 @@
 //!
 //! | tag | key | value | file |
 //! |---|---|---|---|
-//! | 01 | event id | `Seq` | `event_id` |
+//! | 01 | event id | `Seq`, as short as it is | `event_id` |
 //! | 02 | hash of a source id, hash of its session | `Seq`, digest | `source_id` |
 //! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
 //! | 04 | `Seq` of a record that is damaged, no readable event, or repeats an event id | why | `anomaly` |
@@ -37,7 +37,7 @@ use runledger_wal::Seq;
 use crate::Timestamp;
 
 /// Changed whenever a key or a value changes its bytes: an index of another version is rebuilt.
-pub(crate) const KEY_SCHEMA_VERSION: u32 = 1;
+pub(crate) const KEY_SCHEMA_VERSION: u32 = 2;
 
 /// The first byte of every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -202,7 +202,9 @@ impl Core {
 /// A cursor over `tables`, which go from the oldest to the newest.
 pub(crate) fn merged(tables: &[Arc<Table>]) -> MergeCursor {
     let newest_first = tables.iter().rev();
-    MergeCursor::new(newest_first.map(|table| Source::Table(TableCursor::new(Arc::clone(table)))).collect())
+    MergeCursor::new(
+        newest_first.map(|table| Source::Table(Box::new(TableCursor::new(Arc::clone(table))))).collect(),
+    )
 }
 
 fn internal(problem: &'static str, core: &Core) -> WriteError {

@@ -211,8 +211,11 @@ impl Core {
         mut content: Content,
         stop: impl Fn() -> bool,
     ) -> Result<Option<Arc<Table>>, WriteError> {
-        let settings =
-            TableSettings { block_bytes: self.options.block_bytes, filtered: self.options.filtered };
+        let settings = TableSettings {
+            block_bytes: self.options.block_bytes,
+            filtered: self.options.filtered,
+            position_tags: self.options.position_tags,
+        };
         let mut writer = TableWriter::create(&*self.directory, id, content.filter_keys_max, settings)?;
         let cursor = &mut content.cursor;
         cursor.first()?;

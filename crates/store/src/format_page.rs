@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::directory::Map;
 use crate::manifest::Manifest;
-use crate::table::{TableMeta, block};
+use crate::table::{TableMeta, block, leaf, position_group, positions, postings};
 
 const PAGE: &str = include_str!("../../../FORMAT.md");
 
@@ -54,7 +54,7 @@ fn the_block_on_the_page_is_what_the_code_writes() {
         [(b"run/1", Some(b"on")), (b"run/2", None), (b"run/21", Some(b""))];
     let mut builder = block::BlockBuilder::default();
     for (key, value) in entries {
-        builder.add(key, value);
+        builder.add(key, block::Content::of(value));
     }
     let mut bytes = Vec::new();
     builder.finish(block::Encoding::Leaf, 5, 0, &mut bytes);
@@ -71,6 +71,68 @@ fn the_block_on_the_page_is_what_the_code_writes() {
     for (key, value) in entries {
         assert_eq!((cursor.key(), cursor.value()), (Some(key), value));
         cursor.next().unwrap();
+    }
+    assert_eq!(cursor.key(), None);
+}
+
+/// The four events of the page's example: time in milliseconds, and `Seq`.
+const EVENTS: [(u64, u64); 4] = [(1_000, 0), (1_200, 1), (1_500, 3), (1_900, 2)];
+
+/// What the keys of a stream start with, and its events.
+type Stream = (&'static [u8], &'static [(u64, u64)]);
+
+fn position((milliseconds, number): (u64, u64)) -> position_group::Position {
+    position_group::Position { time: (1 << 63) + milliseconds * 1_000_000, number }
+}
+
+#[test]
+fn the_leaf_and_the_positions_on_the_page_are_what_the_code_writes_and_give_the_keys() {
+    let mut collected = positions::PositionsBuilder::new(1 << 20);
+    for event in EVENTS {
+        collected.push(position(event)).unwrap();
+    }
+    let lists: [Stream; 5] = [
+        (b"\x10", &EVENTS),
+        (b"\x11\x04r1\0\0", &[EVENTS[0], EVENTS[2], EVENTS[3]]),
+        (b"\x11\x04r2\0\0", &[EVENTS[1]]),
+        (b"\x11\x07custom\0\0", &[EVENTS[2]]),
+        (b"\x11\x07message\0\0", &[EVENTS[0], EVENTS[1], EVENTS[3]]),
+    ];
+    let mut builder = block::BlockBuilder::default();
+    let mut list = postings::PostingsBuilder::default();
+    for (prefix, events) in lists {
+        for event in events {
+            assert!(list.push(collected.ordinal(position(*event)).unwrap()));
+        }
+        let mut bytes = Vec::new();
+        list.finish(&mut bytes);
+        builder.add(prefix, block::Content::Postings(&bytes));
+    }
+    let mut bytes = Vec::new();
+    builder.finish(block::Encoding::Leaf, 5, 0, &mut bytes);
+    let groups_start = bytes.len() as u64;
+    collected
+        .finish(5, groups_start, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok::<_, std::convert::Infallible>(())
+        })
+        .unwrap();
+    assert_eq!(in_hex(&dump("lists")), in_hex(&bytes));
+
+    let directory = bytes.len() as u64 - positions::DIRECTORY_ENTRY_BYTES as u64;
+    let (map, name) = (Map::of_bytes(bytes), "page".to_owned());
+    let source = Arc::new(block::BlockSource { map, name, nonce: 5, blocks_end: groups_start });
+    let positions = positions::Positions::new(&source, 4, groups_start, directory);
+    let handle = block::Handle { offset: 0, length: u32::try_from(groups_start).unwrap() };
+    let mut cursor =
+        leaf::LeafCursor::new(block::Block::open(&source, handle, block::Encoding::Leaf).unwrap());
+    cursor.first(&positions).unwrap();
+    for (prefix, events) in lists {
+        for event in events {
+            let key = [prefix, &position(*event).to_bytes()].concat();
+            assert_eq!((cursor.key(), cursor.value()), (Some(key.as_slice()), Some(&[][..])));
+            cursor.next(&positions).unwrap();
+        }
     }
     assert_eq!(cursor.key(), None);
 }

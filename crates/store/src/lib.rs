@@ -57,5 +57,5 @@ pub use self::manifest::CHECKPOINT_BYTES_MAX;
 pub use self::open::reset;
 pub use self::options::Options;
 pub use self::store::{Store, StoreStats};
-pub use self::table::FirstBytes;
+pub use self::table::{FirstBytes, PositionTags};
 pub use self::view::{Cursor, Range, View};

@@ -13,7 +13,7 @@ use crate::table::TableCursor;
 #[derive(Debug)]
 pub(crate) enum Source {
     Run(RunCursor),
-    Table(TableCursor),
+    Table(Box<TableCursor>),
 }
 
 impl Source {

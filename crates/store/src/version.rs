@@ -33,7 +33,11 @@ impl Version {
     }
 
     pub(crate) fn merged(&self) -> MergeCursor {
-        let tables = self.tables.iter().rev().map(|table| Source::Table(TableCursor::new(Arc::clone(table))));
+        let tables = self
+            .tables
+            .iter()
+            .rev()
+            .map(|table| Source::Table(Box::new(TableCursor::new(Arc::clone(table)))));
         MergeCursor::new(self.memory.sources().chain(tables).collect())
     }
 }

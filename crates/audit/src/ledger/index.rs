@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use runledger_ingest::{self as ingest, Indexer, Resume};
-use runledger_store::{self as store, FirstBytes, Store, View};
+use runledger_store::{self as store, FirstBytes, PositionTags, Store, View};
 use runledger_wal::{Reader, Seq};
 
 use self::followed::FollowedIndex;
@@ -132,5 +132,6 @@ fn catch_up(
 fn options() -> store::Options {
     // Only these are looked up whole; streams are walked, and a filter over them would only take room.
     let looked_up = [Tag::EventId, Tag::SourceId, Tag::Superseded, Tag::Run].map(Tag::byte);
-    store::Options::new().create(true).filtered(FirstBytes::of(&looked_up))
+    let positions = PositionTags::new(Tag::Time.byte(), &[Tag::Dimension.byte()]);
+    store::Options::new().create(true).filtered(FirstBytes::of(&looked_up)).position_tags(positions)
 }

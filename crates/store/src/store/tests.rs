@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::directory::simulated::SimulatedDirectory;
 use crate::manifest::Manifest;
-use crate::{KeyRange, ReadError};
+use crate::{KeyRange, PositionTags, ReadError};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 type Operations = Vec<(Vec<u8>, Option<Vec<u8>>)>;
@@ -17,6 +17,7 @@ type Operations = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 fn options() -> Options {
     Options::new()
         .create(true)
+        .position_tags(PositionTags::new(b'p', b"qr"))
         .merge_in_background(false)
         .memory_table_bytes_max(2_000)
         .tables_max(3)
@@ -48,11 +49,32 @@ fn contents(view: &View) -> Result<Model, ReadError> {
 }
 
 fn short_key() -> impl Strategy<Value = Vec<u8>> {
-    vec(prop_oneof![Just(b'a'), Just(b'b'), Just(0xff)], 0..6)
+    prop_oneof![
+        vec(prop_oneof![Just(b'a'), Just(b'b'), Just(0xff)], 0..6),
+        (0..PREFIXES.len(), 0u8..40).prop_map(|(prefix, number)| stream_key(prefix, number)),
+    ]
+}
+
+/// The base of all positions, and streams of them.
+const PREFIXES: [&[u8]; 4] = [b"p", b"q", b"qq", b"r/1/"];
+
+fn stream_key(prefix: usize, number: u8) -> Vec<u8> {
+    let time = u64::from(number) * 1_000;
+    [PREFIXES[prefix], &time.to_be_bytes(), &u64::from(number ^ 5).to_be_bytes()].concat()
 }
 
 fn operations() -> impl Strategy<Value = Operations> {
-    vec((short_key(), proptest::option::weighted(0.7, vec(any::<u8>(), 0..60))), 0..25)
+    let any = vec((short_key(), proptest::option::weighted(0.7, vec(any::<u8>(), 0..60))), 0..25);
+    let event = (0u8..40, vec(1..PREFIXES.len(), 0..4), proptest::bool::weighted(0.9));
+    // As an index has them: the key of the base and those of streams come and go together.
+    let events = vec(event, 0..12).prop_map(|events| {
+        let keys = events.into_iter().flat_map(|(number, prefixes, is_put)| {
+            let prefixes = std::iter::once(0).chain(prefixes);
+            prefixes.map(move |prefix| (stream_key(prefix, number), is_put.then(Vec::new)))
+        });
+        keys.collect()
+    });
+    prop_oneof![any, events]
 }
 
 #[derive(Debug, Clone)]
@@ -228,13 +250,17 @@ fn number(checkpoint: Option<Vec<u8>>) -> usize {
     checkpoint.map_or(0, |bytes| usize::from_le_bytes(bytes.try_into().unwrap()))
 }
 
-/// Twelve batches with overwrites and deletions, with flushes and merges in between.
+/// Twelve batches with overwrites and deletions, with flushes and merges in between, and an event in each.
 fn workload() -> Vec<Operations> {
     (0..12u8)
         .map(|n| {
             let put = |key: u8| (vec![b'k', key], Some(vec![n; 20]));
             let mut operations: Operations = (0..6).map(|key| put(key * 3 + n)).collect();
             operations.push((vec![b'k', n], None));
+            let event =
+                [0, 1 + usize::from(n % 2), 3].map(|prefix| (stream_key(prefix, n), Some(Vec::new())));
+            operations.extend(event);
+            operations.extend([0, 3].map(|prefix| (stream_key(prefix, n / 2), (n != 9).then(Vec::new))));
             operations
         })
         .collect()
@@ -366,7 +392,7 @@ proptest! {
 
     #[test]
     fn hostile_footers_behind_right_checksums_never_panic_nor_allocate_without_bound(
-        at in 0usize..108, value in prop_oneof![any::<u64>(), 0u64..5000], length in 1usize..=8
+        at in 0usize..116, value in prop_oneof![any::<u64>(), 0u64..5000], length in 1usize..=8
     ) {
         let directory = SimulatedDirectory::default();
         let store = Store::open_in(Arc::new(directory.clone()), options()).unwrap();
@@ -374,12 +400,12 @@ proptest! {
         store.close().unwrap();
         let name = directory.names().unwrap().into_iter().find(|name| name != "manifest").unwrap();
         let mut table = directory.read(&name, u64::MAX).unwrap();
-        let footer = table.len() - 128;
+        let footer = table.len() - 136;
         let at = footer + at;
-        let end = (at + length).min(footer + 108);
+        let end = (at + length).min(footer + 116);
         table[at..end].copy_from_slice(&value.to_le_bytes()[..end - at]);
-        let crc = crate::checksum::plain(&table[footer..footer + 116]);
-        table[footer + 116..footer + 120].copy_from_slice(&crc.to_le_bytes());
+        let crc = crate::checksum::plain(&table[footer..footer + 124]);
+        table[footer + 124..footer + 128].copy_from_slice(&crc.to_le_bytes());
         let mut manifest = Manifest::read(&directory).unwrap().unwrap();
         manifest.tables[0].footer_crc = crc;
         manifest.tables[0].entries = u64::from_le_bytes(table[footer + 16..footer + 24].try_into().unwrap());
@@ -407,7 +433,7 @@ fn keys_out_of_order_behind_right_checksums_are_refused_by_a_merge() {
     // The leaf: [0 1 1 a][0 1 1 b], a restart, the trailer.
     assert_eq!(table[..8], *b"\x00\x01\x01a\x00\x01\x01b");
     table[7] = b'A';
-    let (body, footer) = (8 + 4 + 5, table.len() - 128);
+    let (body, footer) = (8 + 4 + 5, table.len() - 136);
     let nonce = u64::from_le_bytes(table[footer + 8..footer + 16].try_into().unwrap());
     let crc = crate::checksum::seeded(nonce, 0, &table[..body]);
     table[body..body + 4].copy_from_slice(&crc.to_le_bytes());
@@ -437,7 +463,8 @@ fn check_damaged(directory: Arc<SimulatedDirectory>, expected: &Model) -> Result
         Ok(found) => assert_eq!(&found, expected),
         Err(error) => note(error),
     }
-    for key in (0..=0xffu8).map(|key| vec![b'k', key]) {
+    let absent = (0..=0xffu8).map(|key| vec![b'k', key]);
+    for key in absent.chain((0..40).map(|number| stream_key(3, number))).chain(expected.keys().cloned()) {
         match view.get(&key) {
             Ok(value) => assert_eq!(value.as_ref(), expected.get(&key)),
             Err(error) => note(error),
@@ -466,7 +493,9 @@ fn memory_stays_bounded_while_nothing_can_be_written_out() {
     directory.fail(u64::MAX, None);
     let taken = contents(&store.view()).unwrap().len();
     store.apply(&batch_of(&workload().concat()), b"").unwrap();
-    assert_eq!(store.view().prefix(b"k").count() + taken, contents(&store.view()).unwrap().len());
+    let mut added = Model::new();
+    apply_to_model(&mut added, &workload().concat());
+    assert_eq!(added.len() + taken, contents(&store.view()).unwrap().len());
 }
 
 #[test]

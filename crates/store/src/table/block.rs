@@ -7,8 +7,9 @@
 //! trailer = restart count u32, encoding u8, CRC u32
 //! ```
 //!
-//! `value-mark` is 0 for a deletion, otherwise the value's length + 1. The encoding tells leaves from branches, and
-//! leaves room for denser ones. Invariant: a block is believed only after its checksum, which is bound to table and
+//! `value-mark` says what stands in the value's place (see [`Content`]) and how long it is. The encoding tells leaves
+//! from branches. What posting lists mean is `leaf.rs`'s to know: here their key is the prefix that their keys share.
+//! Invariant: a block is believed only after its checksum, which is bound to table and
 //! offset; even then every length is checked against the block before it is used.
 //!
 //! Format: FORMAT.md#block
@@ -30,10 +31,43 @@ const CRC_BYTES: usize = 4;
 /// How a block's entries are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// Keys and values as the caller gave them, prefixes shared.
+    /// Keys and values as the caller gave them, or many keys in one entry as a posting list.
     Leaf = 1,
-    /// The same, but values are handles of blocks one level below, whose last key the key is.
+    /// Values are handles of blocks one level below, whose last key the key is.
     Branch = 2,
+}
+
+/// What an entry says of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content<'b> {
+    /// It was deleted.
+    Deleted,
+    /// Its value.
+    Value(&'b [u8]),
+    /// Which positions follow it in keys without a value.
+    Postings(&'b [u8]),
+}
+
+impl<'b> Content<'b> {
+    /// A value, or a deletion.
+    pub(crate) fn of(value: Option<&'b [u8]>) -> Self {
+        value.map_or(Self::Deleted, Self::Value)
+    }
+
+    fn mark(self) -> u64 {
+        match self {
+            Self::Deleted => 0,
+            Self::Value(bytes) => bytes.len() as u64 * 2 + 1,
+            Self::Postings(bytes) => bytes.len() as u64 * 2 + 2,
+        }
+    }
+
+    fn bytes(self) -> &'b [u8] {
+        match self {
+            Self::Deleted => &[],
+            Self::Value(bytes) | Self::Postings(bytes) => bytes,
+        }
+    }
 }
 
 /// Where a block lies.
@@ -66,7 +100,7 @@ pub(crate) struct BlockBuilder {
 }
 
 impl BlockBuilder {
-    pub(crate) fn add(&mut self, key: &[u8], value: Option<&[u8]>) {
+    pub(crate) fn add(&mut self, key: &[u8], content: Content<'_>) {
         let shared = if self.entries.is_multiple_of(RESTART_INTERVAL_ENTRIES) {
             self.restarts.push(
                 u32::try_from(self.bytes.len()).expect("keys and values are limited to far below 4 GiB"),
@@ -78,9 +112,9 @@ impl BlockBuilder {
         let unshared = key.get(shared..).unwrap_or_default();
         varint::put(&mut self.bytes, shared as u64);
         varint::put(&mut self.bytes, unshared.len() as u64);
-        varint::put(&mut self.bytes, value.map_or(0, |value| value.len() as u64 + 1));
+        varint::put(&mut self.bytes, content.mark());
         self.bytes.extend_from_slice(unshared);
-        self.bytes.extend_from_slice(value.unwrap_or_default());
+        self.bytes.extend_from_slice(content.bytes());
         self.last_key.truncate(shared);
         self.last_key.extend_from_slice(unshared);
         self.entries += 1;
@@ -205,6 +239,15 @@ impl Block {
         bytes.map_or(usize::MAX, |bytes| u32::from_le_bytes(*bytes) as usize)
     }
 
+    fn content(&self, entry: &Entry) -> Content<'_> {
+        let bytes = || self.entries().get(entry.unshared.end..entry.next).unwrap_or_default();
+        match entry.kind {
+            Kind::Deleted => Content::Deleted,
+            Kind::Value => Content::Value(bytes()),
+            Kind::Postings => Content::Postings(bytes()),
+        }
+    }
+
     fn malformed(&self, at: usize) -> Damage {
         let offset = self.entries.start.saturating_add(at) as u64;
         Damage::new(&self.source.name, offset, "a malformed entry", "lengths within the block", "others")
@@ -225,9 +268,13 @@ impl Block {
         let mark = varint::take_length(&mut rest)?;
         let key = entries.len() - rest.len();
         let value = key.checked_add(unshared)?;
-        let value_length = mark.checked_sub(1);
-        let next = value.checked_add(value_length.unwrap_or(0)).filter(|next| *next <= entries.len())?;
-        Some(Entry { start: at, shared, unshared: key..value, deleted: value_length.is_none(), next })
+        let (kind, length) = match mark.checked_sub(1) {
+            None => (Kind::Deleted, 0),
+            Some(mark) if mark % 2 == 0 => (Kind::Value, mark / 2),
+            Some(mark) => (Kind::Postings, mark / 2),
+        };
+        let next = value.checked_add(length).filter(|next| *next <= entries.len())?;
+        Some(Entry { start: at, shared, unshared: key..value, kind, next })
     }
 }
 
@@ -237,9 +284,17 @@ struct Entry {
     start: usize,
     shared: usize,
     unshared: Range<usize>,
-    deleted: bool,
+    kind: Kind,
     /// End of the value, start of the next entry.
     next: usize,
+}
+
+/// Which [`Content`] an entry has.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Deleted,
+    Value,
+    Postings,
 }
 
 /// A place in one block, or none.
@@ -278,20 +333,28 @@ impl BlockCursor {
         Ok(())
     }
 
-    /// To the first entry at or behind `target`.
-    pub(crate) fn seek(&mut self, target: &[u8]) -> Result<(), Damage> {
-        // The last restart whose key is less than the target: what is sought lies behind it.
+    /// To the first entry that `is_before` says no to, as it does to all behind that one.
+    pub(crate) fn seek(
+        &mut self,
+        mut is_before: impl FnMut(&[u8], Content<'_>) -> Result<bool, Damage>,
+    ) -> Result<(), Damage> {
+        self.entry = None;
+        // The last restart that is before: what is sought lies behind it.
         let (mut low, mut high) = (0, self.block.restart_count);
         while low < high {
             let middle = low.midpoint(high);
             let at = self.block.restart(middle);
             let entry = self.block.entry(at)?;
-            let key = self.block.entries().get(entry.unshared).unwrap_or_default();
-            if key < target { low = middle + 1 } else { high = middle }
+            let key = self.block.entries().get(entry.unshared.clone()).unwrap_or_default();
+            if is_before(key, self.block.content(&entry))? { low = middle + 1 } else { high = middle }
         }
         self.restart_at(self.block.restart(low.saturating_sub(1)))?;
-        while self.key().is_some_and(|key| key < target) {
-            self.next()?;
+        while let Some(entry) = self.entry.take() {
+            if !is_before(&self.key, self.block.content(&entry))? {
+                self.entry = Some(entry);
+                break;
+            }
+            self.decode(entry.next)?;
         }
         Ok(())
     }
@@ -323,10 +386,19 @@ impl BlockCursor {
         self.entry.as_ref().map(|_| self.key.as_slice())
     }
 
-    /// The value at this place; `None` also when the key was deleted.
+    /// What this place says of its key.
+    #[inline]
+    pub(crate) fn content(&self) -> Option<Content<'_>> {
+        self.entry.as_ref().map(|entry| self.block.content(entry))
+    }
+
+    /// The value at this place, if there is one.
+    #[inline]
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        let entry = self.entry.as_ref().filter(|entry| !entry.deleted)?;
-        self.block.entries().get(entry.unshared.end..entry.next)
+        match self.content()? {
+            Content::Value(value) => Some(value),
+            Content::Deleted | Content::Postings(_) => None,
+        }
     }
 
     pub(crate) fn block(&self) -> &Block {

@@ -6,14 +6,18 @@
 use std::sync::Arc;
 
 use super::block::{Block, BlockCursor, Encoding, Handle};
+use super::leaf::LeafCursor;
+use super::positions::Positions;
 use super::reader::Table;
 use crate::error::{Damage, ReadError};
 
 #[derive(Debug)]
 pub(crate) struct TableCursor {
     table: Arc<Table>,
-    /// Root first. Shorter than the tree is high until the cursor is first placed.
-    levels: Vec<BlockCursor>,
+    /// Root first; none when the root is the leaf. Fewer than the tree has until the cursor is first placed.
+    branches: Vec<BlockCursor>,
+    /// `None` until the cursor is first placed.
+    leaf: Option<LeafCursor>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -24,39 +28,34 @@ enum End {
 
 impl TableCursor {
     pub(crate) fn new(table: Arc<Table>) -> Self {
-        Self { table, levels: Vec::new() }
+        Self { table, branches: Vec::new(), leaf: None }
     }
 
     pub(crate) fn first(&mut self) -> Result<(), ReadError> {
         self.enter_root()?;
-        self.place(0, End::First)?;
-        self.descend(1, End::First)
+        self.descend(0, End::First)
     }
 
     pub(crate) fn last(&mut self) -> Result<(), ReadError> {
         self.enter_root()?;
-        self.place(0, End::Last)?;
-        self.descend(1, End::Last)
+        self.descend(0, End::Last)
     }
 
     /// To the first entry at or behind `target`.
     pub(crate) fn seek(&mut self, target: &[u8]) -> Result<(), ReadError> {
-        if self.leaf_covers(target) {
-            return self.leaf_mut().map_or(Ok(()), |leaf| Ok(leaf.seek(target)?));
-        }
-        self.enter_root()?;
-        for depth in 0..self.table.levels() {
-            let Some(level) = self.levels.get_mut(depth) else { break };
-            level.seek(target)?;
-            if level.key().is_none() {
-                // Only the root can lack an entry at or behind the target: then the table has none.
-                return Ok(());
-            }
-            if depth + 1 < self.table.levels() {
+        if !self.leaf_covers(target) {
+            self.enter_root()?;
+            for depth in 0..self.branch_levels() {
+                let Some(branch) = self.branches.get_mut(depth) else { break };
+                branch.seek(|key, _| Ok(key < target))?;
+                if branch.key().is_none() {
+                    // Only the root can lack an entry at or behind the target: then the table has none.
+                    return Ok(());
+                }
                 self.enter_child(depth)?;
             }
         }
-        Ok(())
+        self.in_leaf(|leaf, positions| leaf.seek(target, positions))
     }
 
     /// To the last entry at or before `target`.
@@ -70,54 +69,65 @@ impl TableCursor {
     }
 
     pub(crate) fn next(&mut self) -> Result<(), ReadError> {
-        self.step(BlockCursor::next, End::First)
+        self.step(LeafCursor::next, BlockCursor::next, End::First)
     }
 
     pub(crate) fn prev(&mut self) -> Result<(), ReadError> {
-        self.step(BlockCursor::prev, End::Last)
+        self.step(LeafCursor::prev, BlockCursor::prev, End::Last)
     }
 
     #[inline]
     pub(crate) fn key(&self) -> Option<&[u8]> {
-        self.leaf().and_then(BlockCursor::key)
+        self.leaf.as_ref().and_then(LeafCursor::key)
     }
 
     /// The value at this place; `None` also when the key was deleted.
     #[inline]
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        self.leaf().and_then(BlockCursor::value)
+        self.leaf.as_ref().and_then(LeafCursor::value)
     }
 
-    #[inline]
-    fn leaf(&self) -> Option<&BlockCursor> {
-        self.levels.get(self.table.levels() - 1)
+    fn branch_levels(&self) -> usize {
+        self.table.levels() - 1
     }
 
-    fn leaf_mut(&mut self) -> Option<&mut BlockCursor> {
-        self.levels.get_mut(self.table.levels() - 1)
+    fn in_leaf(
+        &mut self,
+        place: impl FnOnce(&mut LeafCursor, &Positions) -> Result<(), Damage>,
+    ) -> Result<(), ReadError> {
+        match &mut self.leaf {
+            Some(leaf) => Ok(place(leaf, self.table.positions())?),
+            None => Ok(()),
+        }
     }
 
     /// Whether `target`, if it is in the table, is in the leaf that the cursor stands in, at or behind its place. Then
     /// a seek, as joins do them, need not start from the root.
     fn leaf_covers(&self, target: &[u8]) -> bool {
         let Some(key) = self.key() else { return false };
-        let parent = self.table.levels().checked_sub(2).and_then(|depth| self.levels.get(depth));
+        let parent = self.branch_levels().checked_sub(1).and_then(|depth| self.branches.get(depth));
         key <= target && parent.and_then(BlockCursor::key).is_some_and(|last| target <= last)
     }
 
     /// Moves the leaf one entry; where it ends, the nearest branch that goes on leads to the next leaf.
     fn step(
         &mut self,
-        step: fn(&mut BlockCursor) -> Result<(), Damage>,
+        step_leaf: fn(&mut LeafCursor, &Positions) -> Result<(), Damage>,
+        step_branch: fn(&mut BlockCursor) -> Result<(), Damage>,
         enter_at: End,
     ) -> Result<(), ReadError> {
         if self.key().is_none() {
             return Ok(());
         }
-        for depth in (0..self.table.levels()).rev() {
-            let Some(level) = self.levels.get_mut(depth) else { continue };
-            step(level)?;
-            if level.key().is_some() {
+        self.in_leaf(step_leaf)?;
+        if self.key().is_some() {
+            return Ok(());
+        }
+        for depth in (0..self.branch_levels()).rev() {
+            let Some(branch) = self.branches.get_mut(depth) else { continue };
+            step_branch(branch)?;
+            if branch.key().is_some() {
+                self.enter_child(depth)?;
                 return self.descend(depth + 1, enter_at);
             }
         }
@@ -129,27 +139,25 @@ impl TableCursor {
         self.enter(0, root)
     }
 
-    /// Enters the blocks from `depth` down to the leaf, each at one end. The level above stands on an entry.
+    /// Goes to one end of the block at `depth`, which was entered, and of those below it down to the leaf.
     fn descend(&mut self, depth: usize, end: End) -> Result<(), ReadError> {
-        for depth in depth..self.table.levels() {
-            self.enter_child(depth - 1)?;
-            self.place(depth, end)?;
+        for depth in depth..self.branch_levels() {
+            match (self.branches.get_mut(depth), end) {
+                (Some(branch), End::First) => branch.first()?,
+                (Some(branch), End::Last) => branch.last()?,
+                (None, _) => {}
+            }
+            self.enter_child(depth)?;
         }
-        Ok(())
-    }
-
-    fn place(&mut self, depth: usize, end: End) -> Result<(), ReadError> {
-        match (self.levels.get_mut(depth), end) {
-            (Some(level), End::First) => level.first()?,
-            (Some(level), End::Last) => level.last()?,
-            (None, _) => {}
+        match end {
+            End::First => self.in_leaf(LeafCursor::first),
+            End::Last => self.in_leaf(LeafCursor::last),
         }
-        Ok(())
     }
 
     /// Enters the block that the branch at `depth` stands on.
     fn enter_child(&mut self, depth: usize) -> Result<(), ReadError> {
-        let Some(branch) = self.levels.get(depth) else { return Ok(()) };
+        let Some(branch) = self.branches.get(depth) else { return Ok(()) };
         let source = branch.block().source();
         let parent = branch.block().offset();
         let handle = branch.value().and_then(Handle::decode);
@@ -165,15 +173,17 @@ impl TableCursor {
     /// Enters the block at `handle` at `depth`, at no place in it. So the cursor stands nowhere until the leaf is
     /// placed again, also if an error comes between.
     fn enter(&mut self, depth: usize, handle: Handle) -> Result<(), ReadError> {
-        if let Some(leaf) = self.leaf_mut() {
+        if let Some(leaf) = &mut self.leaf {
             leaf.leave();
         }
-        let encoding = if depth + 1 == self.table.levels() { Encoding::Leaf } else { Encoding::Branch };
+        let is_leaf = depth == self.branch_levels();
+        let encoding = if is_leaf { Encoding::Leaf } else { Encoding::Branch };
         let block = Block::open(self.table.source(), handle, encoding)?;
-        if let Some(level) = self.levels.get_mut(depth) {
-            level.enter(block);
-        } else {
-            self.levels.push(BlockCursor::new(block));
+        match (&mut self.leaf, self.branches.get_mut(depth)) {
+            (Some(leaf), _) if is_leaf => leaf.enter(block),
+            (None, _) if is_leaf => self.leaf = Some(LeafCursor::new(block)),
+            (_, Some(branch)) => branch.enter(block),
+            (_, None) => self.branches.push(BlockCursor::new(block)),
         }
         Ok(())
     }

@@ -1,21 +1,24 @@
-//! The last 128 bytes of a table: where its parts are, and what makes it this table.
+//! The last 136 bytes of a table: where its parts are, and what makes it this table.
 //!
 //! Version, length, checksum and magic stand at the very end, in places that are fixed for ever; a version is believed
 //! only after the checksum.
 //!
-//! Format: FORMAT.md#footer-128-bytes
+//! Format: FORMAT.md#footer-136-bytes
 
 use super::block::Handle;
 use super::filter::{FirstBytes, LINE_BYTES};
+use super::position_group::GROUP_POSITIONS;
+use super::positions::{DIRECTORY_ENTRY_BYTES, POSITIONS_MAX};
+use super::postings::POSTINGS_MAX;
 use crate::checksum;
 use crate::error::{Damage, OpenError};
 
-pub(crate) const FOOTER_BYTES: usize = 128;
-const FOOTER_LENGTH: u32 = 128;
-pub(crate) const TABLE_FORMAT_VERSION: u32 = 1;
+pub(crate) const FOOTER_BYTES: usize = 136;
+const FOOTER_LENGTH: u32 = 136;
+pub(crate) const TABLE_FORMAT_VERSION: u32 = 2;
 const MAGIC: [u8; 8] = *b"RLITABLE";
-/// The lengths in front of an entry.
-const ENTRY_BYTES_MIN: u64 = 3;
+/// The shortest list of keys: three lengths of the entry, two numbers of the list.
+const LIST_BYTES_MIN: u64 = 5;
 /// The fixed end: version, footer length, CRC, magic.
 const END_BYTES: usize = 20;
 /// A tree whose branches have two children or more is never this high.
@@ -37,6 +40,7 @@ pub(crate) struct Footer {
     pub(crate) filter_lines: u64,
     pub(crate) filter_keys: u64,
     pub(crate) filtered: FirstBytes,
+    pub(crate) positions: u64,
 }
 
 impl Footer {
@@ -52,13 +56,14 @@ impl Footer {
             out.extend_from_slice(&field.to_le_bytes());
         }
         out.extend_from_slice(&self.filtered.0);
+        out.extend_from_slice(&self.positions.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&TABLE_FORMAT_VERSION.to_le_bytes());
         out.extend_from_slice(&FOOTER_LENGTH.to_le_bytes());
         let crc = checksum::plain(&out);
         out.extend_from_slice(&crc.to_le_bytes());
         out.extend_from_slice(&MAGIC);
-        debug_assert_eq!(out.len(), FOOTER_BYTES, "the fields above make 128 bytes");
+        debug_assert_eq!(out.len(), FOOTER_BYTES, "the fields above make 136 bytes");
         (out, crc)
     }
 
@@ -81,32 +86,52 @@ impl Footer {
             filter_lines: u64_at(footer, 56),
             filter_keys: u64_at(footer, 64),
             filtered: FirstBytes(footer.get(72..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default()),
+            positions: u64_at(footer, 104),
         };
-        if u32_at(footer, 104) != 0 {
-            return Err(damage(104, "reserved bytes", "zero", u32_at(footer, 104).to_string()));
+        if u32_at(footer, 112) != 0 {
+            return Err(damage(112, "reserved bytes", "zero", u32_at(footer, 112).to_string()));
         }
         if decoded.levels == 0 || decoded.levels > LEVELS_MAX {
             return Err(damage(44, "number of levels", "1 to 64", decoded.levels.to_string()));
         }
-        // Each entry takes three bytes or more, so the file bounds what these numbers can make anyone allocate.
-        if decoded.entries > decoded.filter_offset / ENTRY_BYTES_MIN || decoded.filter_keys > decoded.entries
-        {
+        // So the file bounds what these numbers can make anyone allocate.
+        let entries_max = (decoded.filter_offset / LIST_BYTES_MIN).saturating_mul(POSTINGS_MAX as u64);
+        if decoded.entries > entries_max || decoded.filter_keys > decoded.entries {
             let found = format!("{} and {}", decoded.entries, decoded.filter_keys);
             return Err(damage(16, "numbers of entries and of filter keys", "fewer", found));
         }
         if decoded.filter_lines > u64::from(u32::MAX) {
             return Err(damage(56, "number of filter lines", "32 bits", decoded.filter_lines.to_string()));
         }
-        let filter_bytes = decoded.filter_lines.checked_mul(LINE_BYTES as u64);
-        if filter_bytes.and_then(|bytes| bytes.checked_add(decoded.filter_offset)) != Some(start as u64) {
+        if decoded.positions >= POSITIONS_MAX {
+            return Err(damage(104, "number of positions", "32 bits", decoded.positions.to_string()));
+        }
+        let filter_end = decoded.filter_end().filter(|end| *end <= start as u64);
+        let directory = (start as u64).checked_sub(decoded.directory_bytes());
+        if filter_end.is_none()
+            || filter_end > directory
+            || (decoded.positions == 0 && filter_end != directory)
+        {
+            let found =
+                format!("{}, {} and {}", decoded.filter_offset, decoded.filter_lines, decoded.positions);
             return Err(damage(
                 48,
-                "place of the filter",
-                "one that ends at the footer",
-                decoded.filter_offset.to_string(),
+                "places of the filter and the positions",
+                "ones before the footer",
+                found,
             ));
         }
         Ok((decoded, crc))
+    }
+
+    /// Also where the groups of positions start.
+    pub(crate) fn filter_end(&self) -> Option<u64> {
+        self.filter_lines.checked_mul(LINE_BYTES as u64)?.checked_add(self.filter_offset)
+    }
+
+    /// The length of the directory of positions, which ends where the footer starts.
+    pub(crate) fn directory_bytes(&self) -> u64 {
+        self.positions.div_ceil(GROUP_POSITIONS as u64) * DIRECTORY_ENTRY_BYTES as u64
     }
 }
 
@@ -143,7 +168,7 @@ fn check(file: &[u8], name: &str) -> Result<u32, OpenError> {
     if version != TABLE_FORMAT_VERSION || length != FOOTER_LENGTH {
         return Err(damage(
             "format version and footer length",
-            "1, 128".into(),
+            format!("{TABLE_FORMAT_VERSION}, {FOOTER_LENGTH}"),
             format!("{version}, {length}"),
         ));
     }

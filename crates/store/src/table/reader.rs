@@ -10,7 +10,8 @@ use super::block::{BlockSource, Handle};
 use super::cursor::TableCursor;
 use super::file_name;
 use super::filter::{self, FirstBytes};
-use super::footer::Footer;
+use super::footer::{FOOTER_BYTES, Footer};
+use super::positions::Positions;
 use crate::directory::Directory;
 use crate::error::{Damage, OpenError, ReadError};
 
@@ -32,10 +33,13 @@ pub(crate) struct TableMeta {
 pub(crate) struct Table {
     meta: TableMeta,
     source: Arc<BlockSource>,
+    positions: Positions,
     root: Handle,
     levels: usize,
     filtered: FirstBytes,
     filter_keys: u64,
+    /// Where the filter ends.
+    filter_end: u64,
 }
 
 impl Table {
@@ -61,14 +65,20 @@ impl Table {
             .into());
         }
         let levels = usize::try_from(footer.levels).unwrap_or(usize::MAX);
-        let source = BlockSource { map, name, nonce: footer.nonce, blocks_end: footer.filter_offset };
+        let directory = (map.len() as u64).saturating_sub(FOOTER_BYTES as u64 + footer.directory_bytes());
+        let filter_end = footer.filter_end().unwrap_or(footer.filter_offset);
+        let source =
+            Arc::new(BlockSource { map, name, nonce: footer.nonce, blocks_end: footer.filter_offset });
+        let count = u32::try_from(footer.positions).unwrap_or(u32::MAX);
         Ok(Self {
             meta,
-            source: Arc::new(source),
+            positions: Positions::new(&source, count, filter_end, directory),
+            source,
             root: footer.root,
             levels,
             filtered: footer.filtered,
             filter_keys: footer.filter_keys,
+            filter_end,
         })
     }
 
@@ -86,6 +96,10 @@ impl Table {
 
     pub(super) fn source(&self) -> &Arc<BlockSource> {
         &self.source
+    }
+
+    pub(crate) fn positions(&self) -> &Positions {
+        &self.positions
     }
 
     pub(super) fn root(&self) -> Handle {
@@ -114,10 +128,9 @@ impl Table {
             return Ok(true);
         }
         let BlockSource { map, name, nonce, blocks_end } = &*self.source;
-        let filter = usize::try_from(*blocks_end).ok().and_then(|start| {
-            let end = map.len().checked_sub(super::footer::FOOTER_BYTES)?;
-            map.get(start..end)
-        });
+        let filter = usize::try_from(*blocks_end)
+            .ok()
+            .and_then(|start| map.get(start..usize::try_from(self.filter_end).ok()?));
         filter::may_contain(filter.unwrap_or_default(), name, *nonce, *blocks_end, key)
     }
 }

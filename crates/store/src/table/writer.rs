@@ -1,15 +1,23 @@
 //! Writes one table, from sorted entries, front to back.
 //!
-//! Invariant: memory is bounded by one block per level and the filter, however large the table gets. The file is
+//! Keys that end in a position, as [`PositionTags`] says, become posting lists where they can. The base comes before its
+//! streams in key order, so all positions of the table are known when the first stream does.
+//!
+//! Invariant: memory is bounded by one block per level, the filter, and the positions in the form in which they will stand
+//! in the file (about four bytes each, at most [`POSITIONS_BYTES_MAX`]), however large the table gets. The file is
 //! complete and synced when [`TableWriter::finish`] returns; the directory entry is not: that is the publisher's.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
 
-use super::block::{BlockBuilder, Encoding, Handle};
+use super::block::{BlockBuilder, Content, Encoding, Handle};
 use super::file_name;
 use super::filter::{FilterBuilder, FirstBytes};
 use super::footer::Footer;
+use super::position_group::POSITION_BYTES;
+use super::position_tags::{PositionTags, Role};
+use super::positions::PositionsBuilder;
+use super::postings::PostingsBuilder;
 use super::reader::TableMeta;
 use crate::directory::{Directory, OutputFile};
 use crate::error::{Damage, WriteError};
@@ -18,6 +26,8 @@ use crate::error::{Damage, WriteError};
 const WRITE_BUFFER_BYTES: usize = 1 << 20;
 /// With fewer children than this the tree would not get narrower upwards.
 const BRANCH_CHILDREN_MIN: usize = 2;
+/// Positions that would take more memory than this, and the keys of streams that end in them, are stored whole.
+const POSITIONS_BYTES_MAX: usize = 128 << 20;
 
 /// How a table is made.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +36,8 @@ pub(crate) struct TableSettings {
     pub(crate) block_bytes: usize,
     /// Which keys the filter knows.
     pub(crate) filtered: FirstBytes,
+    /// Which keys end in positions.
+    pub(crate) position_tags: Option<PositionTags>,
 }
 
 pub(crate) struct TableWriter<'d> {
@@ -38,6 +50,14 @@ pub(crate) struct TableWriter<'d> {
     settings: TableSettings,
     /// Leaves first.
     levels: Vec<BlockBuilder>,
+    positions: PositionsBuilder,
+    /// The list that is not in the leaf yet. Its keys are the last that were added.
+    list: PostingsBuilder,
+    list_bytes: Vec<u8>,
+    /// The last key that was added.
+    last_key: Vec<u8>,
+    /// The last key in the open leaf: what the level above is told of it.
+    leaf_last_key: Vec<u8>,
     filter: FilterBuilder,
     smallest_key: Vec<u8>,
     footer: Footer,
@@ -64,6 +84,7 @@ impl<'d> TableWriter<'d> {
             filter_lines: 0,
             filter_keys: 0,
             filtered: settings.filtered,
+            positions: 0,
         };
         Ok(Self {
             directory,
@@ -73,6 +94,11 @@ impl<'d> TableWriter<'d> {
             flushed_bytes: 0,
             settings,
             levels: vec![BlockBuilder::default()],
+            positions: PositionsBuilder::new(POSITIONS_BYTES_MAX),
+            list: PostingsBuilder::default(),
+            list_bytes: Vec::new(),
+            last_key: Vec::new(),
+            leaf_last_key: Vec::new(),
             filter: FilterBuilder::for_keys(filter_keys_max),
             smallest_key: Vec::new(),
             footer,
@@ -81,23 +107,22 @@ impl<'d> TableWriter<'d> {
 
     /// Adds an entry behind all others; `None` is a deletion.
     pub(crate) fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), WriteError> {
-        let full = self
-            .levels
-            .first()
-            .is_some_and(|leaf| leaf.entries() > 0 && leaf.length() >= self.settings.block_bytes);
-        if full {
-            self.close_block(0)?;
-        }
-        let Some(leaf) = self.levels.first_mut() else { return Ok(()) };
         // What is merged was checked block by block, but only here do all keys pass in a row.
-        if self.footer.entries > 0 && leaf.last_key() >= key {
+        if self.footer.entries > 0 && self.last_key.as_slice() >= key {
             let problem = "keys that do not ascend in the tables that it is made of";
-            let above = format!("a key above {}", leaf.last_key().escape_ascii());
+            let above = format!("a key above {}", self.last_key.escape_ascii());
             return Err(
                 Damage::new(&self.name, self.footer.entries, problem, above, key.escape_ascii()).into()
             );
         }
-        leaf.add(key, value);
+        if let Some(ordinal) = self.ordinal(key, value) {
+            self.add_to_list(key, ordinal)?;
+        } else {
+            self.close_list()?;
+            self.add_to_leaf(key, Content::of(value))?;
+        }
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
         if self.footer.entries == 0 {
             self.smallest_key = key.to_vec();
         }
@@ -107,6 +132,61 @@ impl<'d> TableWriter<'d> {
             self.filter.add(key);
             self.footer.filter_keys += 1;
         }
+        Ok(())
+    }
+
+    /// The ordinal of the position that `key` ends in, if the key can be in a list.
+    fn ordinal(&mut self, key: &[u8], value: Option<&[u8]>) -> Option<u32> {
+        let tags = self.settings.position_tags.filter(|_| value.is_some_and(<[u8]>::is_empty))?;
+        match tags.split(key)? {
+            (Role::Base, _, position) => self.positions.push(position),
+            (Role::Stream, _, position) => self.positions.ordinal(position),
+        }
+    }
+
+    /// Adds `key`, which ends in the position of `ordinal`, to the open list, or to a new one.
+    fn add_to_list(&mut self, key: &[u8], ordinal: u32) -> Result<(), WriteError> {
+        let prefix = |key: &[u8]| key.len().checked_sub(POSITION_BYTES);
+        let goes_on = !self.list.is_empty()
+            && key.get(..prefix(key).unwrap_or(0))
+                == self.last_key.get(..prefix(&self.last_key).unwrap_or(0));
+        if !goes_on || !self.list.push(ordinal) {
+            self.close_list()?;
+            self.list.push(ordinal);
+        }
+        Ok(())
+    }
+
+    /// Puts the open list into the leaf.
+    fn close_list(&mut self) -> Result<(), WriteError> {
+        if self.list.is_empty() {
+            return Ok(());
+        }
+        let mut list = std::mem::take(&mut self.list_bytes);
+        let key = std::mem::take(&mut self.last_key);
+        list.clear();
+        self.list.finish(&mut list);
+        let prefix = key.get(..key.len().saturating_sub(POSITION_BYTES)).unwrap_or_default();
+        let added = self.add_to_leaf(prefix, Content::Postings(&list));
+        self.leaf_last_key.clone_from(&key);
+        (self.list_bytes, self.last_key) = (list, key);
+        added
+    }
+
+    /// Adds an entry to the open leaf, or to a new one when that is full.
+    fn add_to_leaf(&mut self, key: &[u8], content: Content<'_>) -> Result<(), WriteError> {
+        let full = self
+            .levels
+            .first()
+            .is_some_and(|leaf| leaf.entries() > 0 && leaf.length() >= self.settings.block_bytes);
+        if full {
+            self.close_block(0)?;
+        }
+        if let Some(leaf) = self.levels.first_mut() {
+            leaf.add(key, content);
+        }
+        self.leaf_last_key.clear();
+        self.leaf_last_key.extend_from_slice(key);
         Ok(())
     }
 
@@ -121,7 +201,8 @@ impl<'d> TableWriter<'d> {
     /// The bytes are durable when this returns; that the file exists is once its directory is synced.
     pub(crate) fn finish(mut self) -> Result<TableMeta, WriteError> {
         debug_assert!(self.footer.entries > 0, "a table has entries");
-        let largest_key = self.levels.first().map(|leaf| leaf.last_key().to_vec()).unwrap_or_default();
+        self.close_list()?;
+        let largest_key = std::mem::take(&mut self.last_key);
         self.close_tree()?;
         self.footer.filter_offset = self.offset();
         self.footer.filter_lines = self.filter.lines();
@@ -130,6 +211,7 @@ impl<'d> TableWriter<'d> {
             self.buffer.extend_from_slice(&line);
             self.spill(WRITE_BUFFER_BYTES)?;
         }
+        self.write_positions()?;
         let (footer, footer_crc) = self.footer.encode();
         self.buffer.extend_from_slice(&footer);
         self.spill(1)?;
@@ -141,6 +223,15 @@ impl<'d> TableWriter<'d> {
             footer_crc,
             smallest_key: self.smallest_key,
             largest_key,
+        })
+    }
+
+    fn write_positions(&mut self) -> Result<(), WriteError> {
+        let positions = std::mem::replace(&mut self.positions, PositionsBuilder::new(0));
+        self.footer.positions = positions.count();
+        positions.finish(self.footer.nonce, self.offset(), |piece| {
+            self.buffer.extend_from_slice(piece);
+            self.spill(WRITE_BUFFER_BYTES)
         })
     }
 
@@ -173,7 +264,9 @@ impl<'d> TableWriter<'d> {
         let mut value = Vec::new();
         handle.encode(&mut value);
         if let Some([closed, branch]) = self.levels.get_mut(depth..).and_then(<[_]>::first_chunk_mut::<2>) {
-            branch.add(closed.last_key(), Some(&value));
+            // A leaf's last entry may be a list, whose key is a prefix.
+            let last_key = if depth == 0 { &self.leaf_last_key } else { closed.last_key() };
+            branch.add(last_key, Content::Value(&value));
         }
         Ok(())
     }
