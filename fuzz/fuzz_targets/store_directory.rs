@@ -20,7 +20,8 @@ static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
             batch.put(key.as_bytes(), &[b'v'; 24][..(entry % 24) as usize]);
         }
         for event in 0..150_u64 {
-            let position = [(event * 1_000).to_be_bytes(), (event * 3 + u64::from(table)).to_be_bytes()].concat();
+            let position =
+                [(event * 1_000).to_be_bytes(), (event * 3 + u64::from(table)).to_be_bytes()].concat();
             batch.put(&[b"e", &position[..]].concat(), b"");
             let stream = format!("stream/{}/", event % 5);
             batch.put(&[stream.as_bytes(), &position].concat(), b"");
