@@ -7,8 +7,6 @@
 //!
 //! Format: FORMAT.md#postings
 
-use std::cmp::Ordering;
-
 use super::block::{Block, BlockCursor, Content};
 use super::positions::Positions;
 use super::postings::Postings;
@@ -74,11 +72,14 @@ impl LeafCursor {
         self.ordinals.clear();
         let block = self.entries.block().offset();
         self.entries.seek(|key, content| match content {
-            Content::Postings(bytes) => match Postings::decode(bytes, positions.count()) {
-                Some(list) => target.is_behind(key, list.last()),
-                None => Err(positions.damage(block, "a malformed posting list in this block")),
-            },
-            Content::Deleted | Content::Value(_) => Ok(key < target.key),
+            Content::Postings(bytes) if target.key.starts_with(key) => {
+                let Some(list) = Postings::decode(bytes, positions.count()) else {
+                    return Err(positions.damage(block, "a malformed posting list in this block"));
+                };
+                Ok(target.ordinals_before(key)?.is_some_and(|before| list.last() < before))
+            }
+            // Where a list's prefix and the target part, its keys and the target do.
+            Content::Postings(_) | Content::Deleted | Content::Value(_) => Ok(key < target.key),
         })?;
         self.arrive(positions, End::First)?;
         if !self.ordinals.is_empty() {
@@ -194,13 +195,5 @@ impl Target<'_> {
         let before = self.positions.count_before(rest)?;
         self.found = Some((prefix.len(), before));
         Ok(Some(before))
-    }
-
-    /// Whether the target is behind the key that has this prefix and the position of `last`.
-    fn is_behind(&mut self, prefix: &[u8], last: u32) -> Result<bool, Damage> {
-        match self.ordinals_before(prefix)? {
-            Some(before) => Ok(last < before),
-            None => Ok(prefix.cmp(self.key) == Ordering::Less),
-        }
     }
 }

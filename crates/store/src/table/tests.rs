@@ -211,6 +211,29 @@ proptest! {
     }
 }
 
+#[test]
+fn a_leaf_is_searched_from_any_place_in_it() {
+    let directory = SimulatedDirectory::default();
+    let key = |prefix: &[u8], n: u64| [prefix, &(n / 3 * 3_000).to_be_bytes(), &n.to_be_bytes()].concat();
+    let events = (0..300).map(|n| if n % 2 == 0 { vec![BASE, b"a"] } else { vec![BASE, b"a", b"b"] });
+    let keys =
+        (0..).zip(events).flat_map(|(n, prefixes)| prefixes.into_iter().map(move |prefix| key(prefix, n)));
+    let keys: std::collections::BTreeSet<_> = keys.collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    let entries = keys.iter().map(|key| (key.clone(), Some(Vec::new()))).collect();
+    let table = write(&directory, &entries, settings(1 << 20));
+    assert_eq!(table.levels(), 1);
+    let block = Block::open(table.source(), table.root(), Encoding::Leaf).unwrap();
+    let mut cursor = leaf::LeafCursor::new(block);
+    for step in [1, 7, 40, 127, 300, keys.len() - 1] {
+        for n in 0..keys.len() {
+            let sought = &keys[n * step % keys.len()];
+            cursor.seek(sought, table.positions()).unwrap();
+            assert_eq!(cursor.key(), Some(sought.as_slice()));
+        }
+    }
+}
+
 /// Makes the checksum of the topmost block right again: with blocks that are large enough, of the only one.
 fn seal_root(bytes: &mut [u8]) {
     let (footer, _) = footer::Footer::decode(bytes, "table").unwrap();
