@@ -19,7 +19,7 @@ static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
             let key = format!("run/{:04}/{:04}", entry % 7, entry * 3 + table);
             batch.put(key.as_bytes(), &[b'v'; 24][..(entry % 24) as usize]);
         }
-        for event in 0..150_u64 {
+        for event in 0..50_u64 {
             let position =
                 [(event * 1_000).to_be_bytes(), (event * 3 + u64::from(table)).to_be_bytes()].concat();
             batch.put(&[b"e", &position[..]].concat(), b"");
