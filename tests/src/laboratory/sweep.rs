@@ -85,7 +85,12 @@ pub fn lives() -> Vec<(Workload, Coverage)> {
             append(5),
         ],
     ];
-    let openings = [vec![append(8), Step::CutPower(1), Step::Tend]];
+    let openings = [
+        vec![append(8), Step::CutPower(1), Step::Tend],
+        // A power cut that leaves a watermark behind the log's end, which the next opening moves; and then it fails, or not.
+        vec![append(8), append(8), Step::CutPower(1), Step::Tend, append(9), append(9)],
+        vec![append(8), append(8), Step::CutPower(2), Step::Tend, append(9), append(9)],
+    ];
     let lives = lives.map(|steps| (Workload::of_steps(steps), END));
     let openings = openings.map(|steps| (Workload::of_steps(steps), ANY_MOMENT));
     lives.into_iter().chain(openings).collect()
