@@ -59,8 +59,9 @@ fn a_torn_tail_cut_on_the_way_in_is_noted_and_no_error() {
     writer.kill();
     let path = first_segment(&sandbox);
     let mut bytes = std::fs::read(&path).unwrap();
-    let torn = bytes.len() / 2;
-    bytes[torn] = 7;
+    // Where the next commit would start.
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    bytes[end.next_multiple_of(8)] = 7;
     std::fs::write(&path, &bytes).unwrap();
     let finished = sandbox.run_with_input(["append"], note(1)).expect(0);
     assert!(finished.stderr.contains("note: cut"), "{}", finished.stderr);
