@@ -162,10 +162,10 @@ fn unwaited(extent: &Extent, bursts: u64) -> Workload {
         engine,
         job: Job::Unwaited { records, wait },
     };
-    let waited_for = if bursts == 1 { "a burst that fits the queue" } else { "more than fits the queue" };
+    let amount = if bursts == 1 { "a burst" } else { "a stream" };
     Workload {
         group: "unwaited",
-        title: format!("appends that wait for nothing, 1 thread, {waited_for} ({records} records)"),
+        title: format!("appends that wait for nothing, 1 thread, {amount} of {records} records"),
         entries: vec![
             entry("runledger-wal, buffered", LEDGER, Unwaited::Buffered),
             entry(BARE_HASH, BARE_HASH, Unwaited::Buffered),

@@ -6,14 +6,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use crate::engine::{Appending, Engine, Log, Numbered, Room, Visit};
+use crate::engine::{Engine, Log, Room, Visit};
 use crate::engines::FJALL;
 use crate::engines::group::{Group, Records, Sink};
 
 /// fjall.
 pub(crate) struct Fjall;
-
-struct FjallLog(Group<Store>);
 
 struct Store {
     database: Database,
@@ -53,7 +51,7 @@ impl Engine for Fjall {
             Some(last) => number_of(&last.key()?)? + 1,
             None => 0,
         };
-        Ok(Box::new(FjallLog(Group::start(store, next)?)))
+        Ok(Box::new(Group::start(store, next)?))
     }
 
     fn read(&self, directory: &Path, visit: &mut Visit<'_>) -> Result<()> {
@@ -62,29 +60,5 @@ impl Engine for Fjall {
             visit(number_of(&key)?, &value)?;
         }
         Ok(())
-    }
-}
-
-impl Log for FjallLog {
-    fn append(&self, payload: &[u8]) -> Result<u64> {
-        self.0.append(&[payload])
-    }
-
-    fn append_async<'a>(&'a self, payload: &'a [u8]) -> Appending<'a> {
-        Box::pin(self.0.append_async(payload))
-    }
-
-    fn append_batch(&self, payloads: &[&[u8]]) -> Result<()> {
-        self.0.append(payloads)?;
-        Ok(())
-    }
-
-    fn syncs(&self) -> Option<u64> {
-        Some(self.0.commits())
-    }
-
-    fn close(self: Box<Self>) -> Result<Vec<Numbered>> {
-        self.0.close()?;
-        Ok(Vec::new())
     }
 }

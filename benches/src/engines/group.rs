@@ -129,7 +129,7 @@ impl<S: Sink> Group<S> {
     }
 
     /// Hands records over and waits until they are durable. Returns the number of the first.
-    pub(crate) fn append(&self, records: &[&[u8]]) -> Result<u64> {
+    pub(crate) fn hand_in(&self, records: &[&[u8]]) -> Result<u64> {
         let parked = Arc::new(Parked {
             thread: thread::current(),
             woken: AtomicBool::new(false),
@@ -141,23 +141,43 @@ impl<S: Sink> Group<S> {
     }
 
     /// The same for a task.
-    pub(crate) async fn append_async(&self, record: &[u8]) -> Result<u64> {
+    pub(crate) async fn hand_in_async(&self, record: &[u8]) -> Result<u64> {
         let (sender, receiver) = oneshot::channel();
         let number = self.desk.hand_over(&[record], Waiter::Task(sender))?;
         ensure!(receiver.await.unwrap_or(false), "record {number} did not become durable");
         Ok(number)
     }
 
-    /// How many batches were committed.
-    pub(crate) fn commits(&self) -> u64 {
-        self.desk.commits.load(Ordering::Relaxed)
-    }
-
     /// Ends the thread once everything is committed, and gives the sink back.
-    pub(crate) fn close(mut self) -> Result<S> {
+    pub(crate) fn end(mut self) -> Result<S> {
         self.desk.end();
         let committer = self.committer.take().context("the log is closed twice")?;
         committer.join().map_err(|_| anyhow!("the committing thread panicked"))?
+    }
+}
+
+/// Records that go to the sink as they are.
+impl<S: Sink> Log for Group<S> {
+    fn append(&self, payload: &[u8]) -> Result<u64> {
+        self.hand_in(&[payload])
+    }
+
+    fn append_async<'a>(&'a self, payload: &'a [u8]) -> Appending<'a> {
+        Box::pin(self.hand_in_async(payload))
+    }
+
+    fn append_batch(&self, payloads: &[&[u8]]) -> Result<()> {
+        self.hand_in(payloads)?;
+        Ok(())
+    }
+
+    fn syncs(&self) -> Option<u64> {
+        Some(self.desk.commits.load(Ordering::Relaxed))
+    }
+
+    fn close(self: Box<Self>) -> Result<Vec<Numbered>> {
+        self.end()?;
+        Ok(Vec::new())
     }
 }
 

@@ -46,26 +46,26 @@ fn frame_of(payload: &[u8]) -> Result<Vec<u8>> {
 
 impl Log for BatchedLog {
     fn append(&self, payload: &[u8]) -> Result<u64> {
-        self.0.append(&[&frame_of(payload)?])
+        self.0.hand_in(&[&frame_of(payload)?])
     }
 
     fn append_async<'a>(&'a self, payload: &'a [u8]) -> Appending<'a> {
-        Box::pin(async move { self.0.append_async(&frame_of(payload)?).await })
+        Box::pin(async move { self.0.hand_in_async(&frame_of(payload)?).await })
     }
 
     fn append_batch(&self, payloads: &[&[u8]]) -> Result<()> {
         let frames = payloads.iter().map(|payload| frame_of(payload)).collect::<Result<Vec<_>>>()?;
         let frames: Vec<_> = frames.iter().map(Vec::as_slice).collect();
-        self.0.append(&frames)?;
+        self.0.hand_in(&frames)?;
         Ok(())
     }
 
     fn syncs(&self) -> Option<u64> {
-        Some(self.0.commits())
+        self.0.syncs()
     }
 
     fn close(self: Box<Self>) -> Result<Vec<Numbered>> {
-        self.0.close()?;
+        self.0.end()?;
         Ok(Vec::new())
     }
 }

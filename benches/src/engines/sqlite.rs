@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, params};
 
-use crate::engine::{Appending, Engine, Log, Numbered, Room, Visit};
+use crate::engine::{Engine, Log, Room, Visit};
 use crate::engines::group::{Group, Records, Sink};
 use crate::engines::{SQLITE, SQLITE_INDEXED};
 
@@ -16,8 +16,6 @@ use crate::engines::{SQLITE, SQLITE_INDEXED};
 pub(crate) struct Sqlite {
     pub(crate) indexed: bool,
 }
-
-struct SqliteLog(Group<Table>);
 
 struct Table(Connection);
 
@@ -63,7 +61,7 @@ impl Engine for Sqlite {
         let table = Table::open(directory, self.indexed)?;
         let next: i64 =
             table.0.query_row("SELECT coalesce(max(number) + 1, 0) FROM records", [], |row| row.get(0))?;
-        Ok(Box::new(SqliteLog(Group::start(table, u64::try_from(next)?)?)))
+        Ok(Box::new(Group::start(table, u64::try_from(next)?)?))
     }
 
     fn read(&self, directory: &Path, visit: &mut Visit<'_>) -> Result<()> {
@@ -75,29 +73,5 @@ impl Engine for Sqlite {
             visit(u64::try_from(number)?, row.get_ref(1)?.as_blob()?)?;
         }
         Ok(())
-    }
-}
-
-impl Log for SqliteLog {
-    fn append(&self, payload: &[u8]) -> Result<u64> {
-        self.0.append(&[payload])
-    }
-
-    fn append_async<'a>(&'a self, payload: &'a [u8]) -> Appending<'a> {
-        Box::pin(self.0.append_async(payload))
-    }
-
-    fn append_batch(&self, payloads: &[&[u8]]) -> Result<()> {
-        self.0.append(payloads)?;
-        Ok(())
-    }
-
-    fn syncs(&self) -> Option<u64> {
-        Some(self.0.commits())
-    }
-
-    fn close(self: Box<Self>) -> Result<Vec<Numbered>> {
-        self.0.close()?;
-        Ok(Vec::new())
     }
 }

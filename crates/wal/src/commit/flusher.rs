@@ -29,11 +29,9 @@ const EARLY_WRITE_BYTES: u64 = if cfg!(feature = "shuttle") { 256 } else { 1 << 
 /// is then never held up for long by the sync of what was written before.
 const EARLY_SYNC_BYTES: u64 = 8 << 20;
 
-impl Batch {
-    /// How soon this starts, as it is, if somebody will wait for it and doesn't yet.
-    pub(crate) fn unled_delay(&self) -> Duration {
-        if self.total_bytes() < UNLED_BYTES_MIN { UNLED_DELAY_MAX } else { Duration::ZERO }
-    }
+/// How soon a commit starts, as it is, if somebody will wait for it and doesn't yet.
+pub(crate) fn unled_delay(batch: &Batch) -> Duration {
+    if batch.total_bytes() < UNLED_BYTES_MIN { UNLED_DELAY_MAX } else { Duration::ZERO }
 }
 
 impl Log {
@@ -60,8 +58,8 @@ impl Log {
     /// Sees to it that a stream of records that nobody waits for is written piece by piece, rather than all of it when it
     /// has to be durable or when the queue is full.
     pub(crate) fn write_early(&self, queue: &mut Queue) {
-        if !queue.leading && !queue.flush.write && queue.filling.total_bytes() >= EARLY_WRITE_BYTES {
-            queue.flush.write = true;
+        if !queue.leading && !queue.flush.write_now && queue.filling.total_bytes() >= EARLY_WRITE_BYTES {
+            queue.flush.write_now = true;
             self.nudge_flusher(queue, sync::now());
         }
     }
@@ -80,7 +78,7 @@ impl Log {
                 Some(planned.unwrap_or(now + self.sync_delay_max))
             }
             _ if idle => None,
-            _ if filling.sync => Some(now + filling.unled_delay().min(self.sync_delay_max)),
+            _ if filling.sync => Some(now + unled_delay(filling).min(self.sync_delay_max)),
             _ => Some(now + self.sync_delay_max),
         };
         self.nudge_flusher(queue, queue.flush.at.unwrap_or(now + IDLE_DELAY));
@@ -106,9 +104,8 @@ impl Log {
             let now = sync::now();
             let can_lead = (!queue.leading || planted(Bug::TwoLeaders)) && !queue.closed;
             let sync = queue.flush.at.is_some_and(|at| at <= now);
-            if can_lead && (sync || queue.flush.write) {
+            if can_lead && (sync || queue.flush.write_now) {
                 queue.flush.at = queue.flush.at.filter(|_| !sync);
-                queue.flush.write = false;
                 queue.filling.sync |= sync;
                 queue.leading = true;
                 drop(queue);
@@ -140,7 +137,6 @@ impl Log {
         let mut queue = self.queue.lock();
         let can_lead = !queue.leading && !queue.closed;
         if can_lead && queue.flush.at.take().is_some() {
-            queue.flush.write = false;
             queue.filling.sync = true;
             queue.leading = true;
             drop(queue);

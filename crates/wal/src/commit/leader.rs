@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commit::batch::Batch;
+use crate::commit::flusher::unled_delay;
 use crate::commit::outcome::{Outcome, ParkedCaller, Settled, Signal, Waiter};
 use crate::commit::queue::{NoRoom, Queue, records_bytes};
 use crate::error::AppendError;
@@ -66,7 +67,7 @@ impl Log {
         queue.filling.sync |= durability == Durability::Durable;
         let delay = match durability {
             Durability::Buffered => self.sync_delay_max,
-            Durability::Written | Durability::Durable => queue.filling.unled_delay(),
+            Durability::Written | Durability::Durable => unled_delay(&queue.filling),
         };
         self.flush_within(&mut queue, delay.min(self.sync_delay_max));
         self.write_early(&mut queue);

@@ -46,7 +46,7 @@ pub(crate) struct FlushPlan {
     /// Something was placed or written that nobody waits for: it must be durable soon after this.
     pub(crate) at: Option<Instant>,
     /// So much was placed that nobody waits for that it should be written now, though it need not be synced yet.
-    pub(crate) write: bool,
+    pub(crate) write_now: bool,
     /// The watermark was written and not synced, last at this time.
     pub(crate) watermark_written_at: Option<Instant>,
     /// Until when the flusher sleeps; `None` while it is at work.
@@ -100,6 +100,7 @@ impl Queue {
 
     /// Takes the filled commit; the next one fills from here.
     pub(crate) fn take(&mut self) -> Batch {
+        self.flush.write_now = false;
         let next_seq = self.filling.end_seq();
         let next = match self.recycled.take() {
             Some(done) => Batch::reusing(done, next_seq),

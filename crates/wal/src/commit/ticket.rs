@@ -44,6 +44,37 @@ pub struct Ticket {
     pub(crate) asked: Durability,
 }
 
+impl Ticket {
+    /// The number that the record has, provided that [`Ticket::wait`] succeeds. If it fails without an unknown outcome,
+    /// the number goes to another record.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The record's hash.
+    #[must_use]
+    pub fn leaf(&self) -> Leaf {
+        self.leaf
+    }
+
+    /// Waits until the record has the durability that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`](crate::Wal::append).
+    pub fn wait(self) -> Result<Receipt, AppendError> {
+        let durability = reach(&self.log, &self.outcome, self.asked)?;
+        Ok(Receipt { seq: self.seq, leaf: self.leaf, durability })
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("seq", &self.seq).field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
 /// A batch that was placed in the log and that can be waited for.
 ///
 /// Dropping it changes nothing, as with [`Ticket`].
@@ -88,36 +119,5 @@ fn reach(log: &Log, outcome: &Arc<Outcome>, asked: Durability) -> Result<Durabil
     match asked {
         Durability::Buffered => Ok(Durability::Buffered),
         Durability::Written | Durability::Durable => log.wait_for(outcome),
-    }
-}
-
-impl Ticket {
-    /// The number that the record has, provided that [`Ticket::wait`] succeeds. If it fails without an unknown outcome,
-    /// the number goes to another record.
-    #[must_use]
-    pub fn seq(&self) -> Seq {
-        self.seq
-    }
-
-    /// The record's hash.
-    #[must_use]
-    pub fn leaf(&self) -> Leaf {
-        self.leaf
-    }
-
-    /// Waits until the record has the durability that was asked for.
-    ///
-    /// # Errors
-    ///
-    /// As [`Wal::append`](crate::Wal::append).
-    pub fn wait(self) -> Result<Receipt, AppendError> {
-        let durability = reach(&self.log, &self.outcome, self.asked)?;
-        Ok(Receipt { seq: self.seq, leaf: self.leaf, durability })
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("seq", &self.seq).field("asked", &self.asked).finish_non_exhaustive()
     }
 }

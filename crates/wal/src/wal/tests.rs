@@ -1,6 +1,6 @@
 //! What a handle promises, on a real disk.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::options::{Options, ReaderOptions};
@@ -431,4 +431,20 @@ fn a_large_batch_that_nobody_waits_for_yet_is_written_at_once() {
     // Without the ticket, and although no append leads.
     assert_eq!(wal.wait_durable_past(Seq::ZERO, None), DurableWait::Durable(Seq::new(1)));
     assert_eq!(ticket.wait().unwrap().first_seq, Seq::ZERO);
+}
+
+#[test]
+fn a_stream_that_nobody_waits_for_is_synced_before_it_piles_up() {
+    let (_directory, path) = place();
+    let hour = Duration::from_secs(3600);
+    let (wal, _) = Wal::open(&path, small().segment_bytes(64 << 20).sync_delay_max(hour)).unwrap();
+    // A batch that fills a segment of its own, so that the next segment is a large one.
+    wal.append_batch(&vec![vec![7; 8 << 20]; 5], Durability::Durable).unwrap();
+    let receipt = wal.append(b"starts it", Durability::Durable).unwrap();
+    for _ in 0..40 {
+        wal.append(&vec![7; 300 << 10], Durability::Buffered).unwrap();
+    }
+    // Twelve megabytes, in one segment: nothing but their number makes the first of them durable within the hour.
+    let in_time = wal.wait_durable_past(receipt.seq.next(), Some(Instant::now() + Duration::from_secs(60)));
+    assert!(matches!(in_time, DurableWait::Durable(_)), "{in_time:?}");
 }
