@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use tokio::sync::oneshot;
 
+use crate::engine::{Appending, Log, Numbered};
+
 /// How long the thread waits at most for a batch as large as the last one.
 const GATHER: Duration = Duration::from_micros(100);
 
@@ -296,14 +298,14 @@ mod tests {
                 let (group, numbers) = (&group, &numbers);
                 scope.spawn(move || {
                     for index in 0..50 {
-                        let number = group.append(&[&[thread, index]]).unwrap();
+                        let number = group.append(&[thread, index]).unwrap();
                         numbers.lock().unwrap().push((number, vec![thread, index]));
                     }
                 });
             }
         });
-        assert!(group.commits() <= 50 * u64::from(THREADS));
-        let kept: Vec<_> = (0..).zip(group.close().unwrap().batches.concat()).collect();
+        assert!(group.syncs() <= Some(50 * u64::from(THREADS)));
+        let kept: Vec<_> = (0..).zip(group.end().unwrap().batches.concat()).collect();
         let mut numbers = numbers.into_inner().unwrap();
         numbers.sort();
         assert_eq!(numbers, kept);
@@ -312,9 +314,9 @@ mod tests {
     #[test]
     fn a_failing_sink_fails_its_batch_and_everything_after() {
         let group = Group::start(Kept { batches: Vec::new(), fails_at: Some(1) }, 0).unwrap();
-        assert_eq!(group.append(&[b"first", b"second"]).unwrap(), 0);
-        assert!(group.append(&[b"third"]).is_err());
-        assert!(group.append(&[b"fourth"]).is_err());
-        assert!(group.close().is_err());
+        assert_eq!(group.hand_in(&[b"first", b"second"]).unwrap(), 0);
+        assert!(group.append(b"third").is_err());
+        assert!(group.append(b"fourth").is_err());
+        assert!(group.end().is_err());
     }
 }
