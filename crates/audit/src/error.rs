@@ -104,6 +104,9 @@ pub enum IndexError {
     /// Building it failed.
     #[error("cannot build the index")]
     Build(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The ledger is open for reading: only its writer looks after the index.
+    #[error("the ledger is open for reading only")]
+    ReadOnly,
     /// A temporary index could not be made or cleared away.
     #[error("cannot {operation} {}", path.display())]
     Temporary {
@@ -123,6 +126,7 @@ impl IndexError {
         match self {
             Self::Log(error) => class_of_log_read(error),
             Self::Build(error) => class_of_causes(error.as_ref()),
+            Self::ReadOnly => ErrorClass::Refused,
             _ => ErrorClass::Storage,
         }
     }

@@ -4,8 +4,11 @@
 //! is cheap to clone and may be used from any thread; the last clone that is dropped closes the ledger.
 
 mod append;
+mod ask;
+mod health;
 mod in_flight;
 mod index;
+mod interruptions;
 mod open;
 mod read;
 mod runs;
@@ -13,11 +16,12 @@ mod stats;
 mod tail;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use runledger_wal::{LedgerId, Reader, Seq};
 
 pub use append::{Receipt, Submitted};
+pub use health::{Health, IndexHealth, IndexStatus};
 pub use open::{IndexState, LedgerOptions, OpenReport, Progress, ProgressCallback};
 pub(crate) use open::{is_empty, log_folder, require_ledger};
 pub use read::{Page, SourceEntry, StoredEvent};
@@ -25,13 +29,14 @@ pub use stats::LedgerStats;
 pub use tail::Tail;
 
 use self::append::Writer;
+use self::ask::Asker;
 use self::index::Index;
-use crate::{CloseError, OpenError};
+use crate::{CloseError, IndexError, OpenError};
 
 /// A ledger that is open.
 #[derive(Clone)]
 pub struct Ledger {
-    core: Arc<Core>,
+    core: Asker,
 }
 
 /// What the clones of a handle share.
@@ -75,6 +80,42 @@ impl Ledger {
         &self.core.report
     }
 
+    /// The same ledger, whose questions wait at most so long for the index. See [`LedgerOptions::query_wait_max`].
+    #[must_use]
+    pub fn with_query_wait(&self, wait_max: Duration) -> Self {
+        Self { core: self.core.with_wait(Some(wait_max)) }
+    }
+
+    /// Has the index wait: nothing is written to it from when this returns until [`Ledger::resume_index`]. Appends go
+    /// on; questions about what is appended meanwhile wait, at most as long as they may.
+    ///
+    /// # Errors
+    ///
+    /// The ledger is open for reading.
+    pub fn pause_index(&self) -> Result<(), IndexError> {
+        self.core.index.followed()?.pause();
+        Ok(())
+    }
+
+    /// Ends a pause. An index that failed is tried again at once.
+    ///
+    /// # Errors
+    ///
+    /// The ledger is open for reading.
+    pub fn resume_index(&self) -> Result<(), IndexError> {
+        self.core.index.followed()?.resume();
+        Ok(())
+    }
+
+    /// Empties the index and builds it anew from the log, on this thread. Appends go on. `progress` counts records.
+    ///
+    /// # Errors
+    ///
+    /// The ledger is open for reading; the log can't be read; the index can't be written, and is tried again by itself.
+    pub fn rebuild_index(&self, progress: impl FnMut(Progress)) -> Result<(), IndexError> {
+        self.core.index.followed()?.rebuild(progress)
+    }
+
     /// The ledger's identity, the same in all of its files.
     #[must_use]
     pub fn ledger_id(&self) -> LedgerId {
@@ -95,6 +136,7 @@ impl Ledger {
     /// Makes everything durable and marks the ledger as closed in good order. The other clones of the handle can't
     /// append any more afterwards.
     pub fn close(self) -> Result<(), CloseError> {
+        self.core.settle_interruptions();
         self.core.close()
     }
 }

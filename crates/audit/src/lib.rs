@@ -61,8 +61,8 @@ pub use json::{InvalidJson, Json};
 pub use key::MalformedKey;
 pub use kind::Kind;
 pub use ledger::{
-    IndexState, Ledger, LedgerOptions, LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt,
-    SourceEntry, StoredEvent, Submitted, Tail,
+    Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions, LedgerStats, OpenReport, Page,
+    Progress, ProgressCallback, Receipt, SourceEntry, StoredEvent, Submitted, Tail,
 };
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};

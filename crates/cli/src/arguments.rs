@@ -80,6 +80,9 @@ pub(crate) enum Command {
     Recover(RecoverArguments),
     /// Say how much the ledger holds
     Stats,
+    /// Say whether all is well, as far as it can be told from outside of the writer: how far the index is behind, and what
+    /// fails. Exit code 0: all is well; 5: not
+    Health,
     /// Look after the index, which is derived from the log and may be deleted at any time
     #[command(subcommand)]
     Index(IndexCommand),

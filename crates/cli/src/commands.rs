@@ -6,6 +6,7 @@ mod append;
 mod demo;
 mod event;
 mod events;
+mod health;
 mod import;
 mod index;
 mod recover;
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             None => recover::run(&mut context),
         },
         Command::Stats => stats::run(&mut context),
+        Command::Health => health::run(&mut context),
         Command::Index(IndexCommand::Rebuild) => index::rebuild(&mut context),
         Command::Demo => demo::run(arguments.ledger_option(), &mut context),
         Command::DemoWriter => demo::writer::run(&mut context),

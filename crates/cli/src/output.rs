@@ -5,9 +5,12 @@
 
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use runledger::Progress;
 
 /// For what is beside the point.
 pub(crate) const FAINT: Style = Style::new().dimmed();
@@ -136,6 +139,35 @@ pub(crate) fn progress_bar(what: &'static str, figures: &str) -> ProgressBar {
     }
 }
 
+/// Says how far a long piece of work is, in lines on standard error. What is soon done says nothing.
+pub(crate) struct ProgressLines {
+    what: &'static str,
+    told: Mutex<Instant>,
+}
+
+/// Between one line and the next.
+const PROGRESS_LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+impl ProgressLines {
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { what, told: Mutex::new(Instant::now()) }
+    }
+
+    pub(crate) fn tell(&self, progress: Progress) {
+        let Ok(mut told) = self.told.lock() else { return };
+        if told.elapsed() < PROGRESS_LINE_INTERVAL {
+            return;
+        }
+        *told = Instant::now();
+        remark(self.line(progress));
+    }
+
+    fn line(&self, progress: Progress) -> String {
+        let percent = progress.done.saturating_mul(100).checked_div(progress.total).unwrap_or(100);
+        format!("{}: {percent} % ({} of {})", self.what, progress.done, progress.total)
+    }
+}
+
 /// `text` on one line of at most `characters_max`: line breaks and other controls, which a recording may hold to
 /// confuse a terminal, become spaces and escapes.
 pub(crate) fn one_line(text: &str, characters_max: usize) -> String {
@@ -185,6 +217,13 @@ mod tests {
         assert_eq!(one_line("abcdef", 4), "abc…");
         assert_eq!(one_line("abcd", 4), "abcd");
         assert_eq!(one_line("\u{1b}[31mred", 20), "\\u{1b}[31mred");
+    }
+
+    #[test]
+    fn a_line_of_progress_has_the_share_and_the_figures() {
+        let lines = ProgressLines::new("building the index");
+        assert_eq!(lines.line(Progress { done: 1, total: 8 }), "building the index: 12 % (1 of 8)");
+        assert_eq!(lines.line(Progress { done: 0, total: 0 }), "building the index: 100 % (0 of 0)");
     }
 
     #[test]

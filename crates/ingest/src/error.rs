@@ -105,6 +105,14 @@ pub enum WaitError {
         /// How far it should have come.
         wanted: Seq,
     },
+    /// Nobody was to wait longer than the index simply follows the log, and it is paused, fails, or is built anew.
+    #[error("the index is at record {indexed_end}, before {wanted}, and does not follow the log now")]
+    NotFollowing {
+        /// The first record that is not in the index.
+        indexed_end: Seq,
+        /// How far it should have come.
+        wanted: Seq,
+    },
     /// Indexing fails again and again. It is still tried.
     #[error("indexing fails: {reason}")]
     Failed {

@@ -18,9 +18,9 @@ use parking_lot::Mutex;
 use runledger_store::{ReadError, Store, View};
 use runledger_wal::{self as wal, DurableWait, Reader, Seq};
 
-use self::state::{Activity, Board};
+use self::state::{Activity, Board, Patience};
 use crate::error::{IngestError, StartError, WaitError};
-use crate::follower::{Follower, Progress, Step};
+use crate::follower::{Follower, Progress, Rebuild, Step};
 use crate::indexer::Indexer;
 use crate::options::Options;
 
@@ -99,7 +99,7 @@ impl Ingestor {
     ) -> Result<Self, StartError> {
         let board = Arc::new(Board::default());
         let told = Arc::clone(&board);
-        let before_rebuild = Box::new(move || told.rebuild_starts());
+        let before_rebuild = Box::new(move || told.rebuild_starts(None));
         let follower = Follower::new(log.clone(), store, indexer, options, before_rebuild);
         let worker = Arc::new(Worker { board: Arc::clone(&board), follower: Mutex::new(Some(follower)) });
         let (thread_worker, thread_log) = (Arc::clone(&worker), log.clone());
@@ -117,8 +117,29 @@ impl Ingestor {
     ///
     /// Those of [`Ingestor::wait_indexed`].
     pub fn view(&self, store: &Store, end: Seq, deadline: Option<Instant>) -> Result<View, WaitError> {
+        self.view_with(store, end, deadline, Patience::Any)
+    }
+
+    /// As [`Ingestor::view`], but gives up at once when the index is paused, fails or is built anew, with
+    /// [`WaitError::NotFollowing`]: for those who can do without.
+    pub fn view_while_following(
+        &self,
+        store: &Store,
+        end: Seq,
+        deadline: Option<Instant>,
+    ) -> Result<View, WaitError> {
+        self.view_with(store, end, deadline, Patience::WhileFollowing)
+    }
+
+    fn view_with(
+        &self,
+        store: &Store,
+        end: Seq,
+        deadline: Option<Instant>,
+        patience: Patience,
+    ) -> Result<View, WaitError> {
         loop {
-            let rebuilds = self.board.wait_indexed(end, deadline)?;
+            let rebuilds = self.board.wait_indexed(end, deadline, patience)?;
             let view = store.view();
             // No rebuild began until now: so the view was taken before any could empty the store.
             if self.board.rebuilds() == rebuilds {
@@ -135,7 +156,7 @@ impl Ingestor {
     /// The deadline passed; indexing fails again and again; the ingestor was stopped. Without a deadline it waits as
     /// long as the ingestor is paused, or `end` is not durable.
     pub fn wait_indexed(&self, end: Seq, deadline: Option<Instant>) -> Result<(), WaitError> {
-        self.board.wait_indexed(end, deadline).map(|_| ())
+        self.board.wait_indexed(end, deadline, Patience::Any).map(|_| ())
     }
 
     /// The first record that is not in the index.
@@ -157,6 +178,11 @@ impl Ingestor {
     /// What the ingestor does.
     pub fn status(&self) -> Status {
         self.board.status()
+    }
+
+    /// Why indexing failed last, also when it went on since.
+    pub fn last_failure(&self) -> Option<String> {
+        self.board.last_failure()
     }
 
     /// Has the ingestor wait. When this returns no batch is under way, and none begins until [`Ingestor::resume`].
@@ -250,9 +276,10 @@ impl<I: Indexer> Shared for Worker<I> {
 
     fn want_rebuild(&self, reason: String) {
         if let Some(follower) = self.follower.lock().as_mut().filter(|follower| !follower.is_rebuilding()) {
-            follower.want_rebuild(reason);
+            follower.want_rebuild(reason.clone());
             // From now on nobody is given a view of what is damaged.
-            self.board.rebuild_starts();
+            let target = follower.log().durable_end().unwrap_or_default();
+            self.board.rebuild_starts(Some(Rebuild { reason, target }));
         }
     }
 

@@ -75,5 +75,5 @@ pub use self::error::{IngestError, StartError, WaitError};
 pub use self::follower::Progress;
 pub use self::indexer::{Indexer, Resume};
 pub use self::ingestor::{Ingestor, Lag, Status};
-pub use self::options::Options;
+pub use self::options::{INDEX_TAIL_EVENTS_MAX_DEFAULT, Options};
 pub use self::pending::Pending;

@@ -6,7 +6,9 @@ use runledger_wal::Record;
 
 const BATCH_EVENTS_MAX_DEFAULT: usize = 4096;
 const BATCH_BYTES_MAX_DEFAULT: usize = 4 << 20;
-const INDEX_TAIL_EVENTS_MAX_DEFAULT: u64 = 100_000;
+
+/// What [`Options::index_tail_events_max`] is by default.
+pub const INDEX_TAIL_EVENTS_MAX_DEFAULT: u64 = 100_000;
 
 /// Called with the records of each batch once it is visible.
 pub(crate) type Observer = Box<dyn FnMut(&[Record]) + Send>;

@@ -17,6 +17,7 @@ use crate::options::{BATCH_BYTES_MAX, Durability, Options};
 use crate::reader::Reader;
 use crate::record::{RECORD_BYTES_MAX, RecordHeader, record_bytes};
 use crate::seq::{Leaf, LedgerId, Seq};
+use crate::storage::file::StorageError;
 
 /// A log that is open for writing. Cheap to clone; may be used from many threads at once.
 ///
@@ -345,6 +346,11 @@ impl Wal {
     /// A reader of this log that knows at once what is durable. It may outlive the writer.
     pub fn reader(&self) -> Reader {
         Reader::of_log(&self.log)
+    }
+
+    /// Why the log takes no more records until it is opened again, if it doesn't.
+    pub fn failure(&self) -> Option<StorageError> {
+        self.log.queue.lock().poison.clone()
     }
 
     /// What the log did since it was opened.

@@ -3,21 +3,26 @@
 use parking_lot::Mutex;
 use runledger_wal::{Durability, Leaf, Seq, Ticket, Wal};
 
+use super::Ledger;
+use super::ask::Asker;
 use super::in_flight::{Entry, InFlight};
+use super::interruptions::Interruptions;
 use super::read::seq_of;
-use super::{Core, Ledger};
 use crate::{AppendError, CloseError, Event, EventId, WriterInstance, codec, names};
 
 /// What a ledger that is open for writing has beside its readers.
 pub(super) struct Writer {
     pub(super) log: Wal,
     pub(super) instance: WriterInstance,
+    pub(super) interruptions: Interruptions,
     in_flight: Mutex<InFlight>,
 }
 
 impl Writer {
-    pub(super) fn new(log: Wal) -> Self {
-        Self { log, instance: WriterInstance::new(), in_flight: Mutex::default() }
+    /// The writer of a log that was just opened. `interruptions` says what is to be done about an earlier one.
+    pub(super) fn new(log: Wal, interruptions: Interruptions) -> Self {
+        let in_flight = Mutex::new(InFlight::behind(log.durable_end()));
+        Self { log, instance: WriterInstance::new(), interruptions, in_flight }
     }
 
     pub(super) fn close(&self) -> Result<(), CloseError> {
@@ -110,7 +115,9 @@ impl Ledger {
     /// Appends an event and waits until it is on stable storage.
     ///
     /// An event whose id is already stored is not appended again: with the same content the call returns the number
-    /// that it has, with other content it is refused. So an append whose outcome is unknown can be sent again.
+    /// that it has, with other content it is refused. So an append whose outcome is unknown can be sent again. Only
+    /// while the index is paused, can't be written or is built anew, an event from before can't be looked up: the same
+    /// id is then stored once more, counts once, and is listed by [`Ledger::anomalies`]. Appends never wait for that.
     ///
     /// # Durability
     ///
@@ -125,28 +132,9 @@ impl Ledger {
     }
 
     /// Hands an event to the log without waiting. Numbers are given in the order of the calls.
-    pub fn submit(&self, mut event: Event, durability: Durability) -> Result<Submitted, AppendError> {
-        let writer = self.core.writer.as_ref().ok_or(AppendError::ReadOnly)?;
-        event.writer_instance.get_or_insert(writer.instance);
-        let event_id = event.event_id;
-        names::check(&event)?;
-        let payload = codec::encode(&event, salt())?;
-        let prepared = writer.log.prepare(payload)?;
-        let digest = codec::retry_digest(&event);
-        // Held while the log gives out a number, so that two events of one id can't both be new.
-        let mut in_flight = writer.in_flight.lock();
-        in_flight.forget_before(self.core.index.indexed_end());
-        if let Some(known) = in_flight.get(event_id) {
-            return pending(&writer.log, event_id, known, digest);
-        }
-        let forgotten_end = in_flight.forgotten_end();
-        if let Some(place) = self.core.stored(event_id, digest, forgotten_end)? {
-            return Ok(Submitted { event_id, place });
-        }
-        let leaf = prepared.leaf();
-        let ticket = writer.log.submit_prepared(&prepared, durability)?;
-        in_flight.insert(event_id, Entry { seq: ticket.seq(), leaf, digest });
-        Ok(Submitted { event_id, place: Place::New(ticket) })
+    pub fn submit(&self, event: Event, durability: Durability) -> Result<Submitted, AppendError> {
+        self.core.settle_interruptions();
+        self.core.submit(event, durability)
     }
 
     /// Makes everything durable that was submitted so far.
@@ -165,11 +153,36 @@ fn pending(log: &Wal, event_id: EventId, known: Entry, digest: [u8; 16]) -> Resu
     Ok(Submitted { event_id, place: Place::Pending { seq, leaf, log: log.clone() } })
 }
 
-impl Core {
-    /// Where the event of this id is stored before `end`, if it is; a conflict if with other content.
+impl Asker {
+    pub(super) fn submit(&self, mut event: Event, durability: Durability) -> Result<Submitted, AppendError> {
+        let writer = self.writer.as_ref().ok_or(AppendError::ReadOnly)?;
+        event.writer_instance.get_or_insert(writer.instance);
+        let event_id = event.event_id;
+        names::check(&event)?;
+        let payload = codec::encode(&event, salt())?;
+        let prepared = writer.log.prepare(payload)?;
+        let digest = codec::retry_digest(&event);
+        // Held while the log gives out a number, so that two events of one id can't both be new.
+        let mut in_flight = writer.in_flight.lock();
+        in_flight.forget_before(self.index.indexed_end());
+        if let Some(known) = in_flight.get(event_id) {
+            return pending(&writer.log, event_id, known, digest);
+        }
+        let forgotten_end = in_flight.forgotten_end();
+        if let Some(place) = self.stored(event_id, digest, forgotten_end)? {
+            return Ok(Submitted { event_id, place });
+        }
+        let leaf = prepared.leaf();
+        let ticket = writer.log.submit_prepared(&prepared, durability)?;
+        in_flight.insert(event_id, Entry { seq: ticket.seq(), leaf, digest });
+        Ok(Submitted { event_id, place: Place::New(ticket) })
+    }
+
+    /// Where the event of this id is stored before `end`, if it is; a conflict if with other content. An index that
+    /// can't say so now holds nobody up: it decides itself when it comes to the event.
     fn stored(&self, event_id: EventId, digest: [u8; 16], end: Seq) -> Result<Option<Place>, AppendError> {
-        let found = self.ask_past(end, |view| seq_of(view, event_id))?;
-        let Some(seq) = found else { return Ok(None) };
+        let found = self.ask_if_following(end, |view| seq_of(view, event_id))?;
+        let Some(seq) = found.flatten() else { return Ok(None) };
         let Some(stored) = self.stored_event(seq)? else { return Ok(None) };
         if codec::retry_digest(&stored.event) == digest {
             Ok(Some(Place::Stored { seq, leaf: stored.leaf }))

@@ -2,21 +2,25 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use runledger_store::View;
 use runledger_wal::{self as wal, Wal};
 
 use super::append::Writer;
-use super::index::Index;
+use super::ask::Asker;
+use super::index::{Index, IndexOptions};
+use super::interruptions::Interruptions;
 use super::{Core, Ledger};
-use crate::body::RunStatusChanged;
+use crate::OpenError;
 use crate::codec::EventLeaf;
-use crate::{Body, Event, OpenError, RunStatus, key};
 
 /// The folder of the log within the ledger.
 const LOG_FOLDER: &str = "wal";
 /// The folder of the index within the ledger.
 const INDEX_FOLDER: &str = "index";
+
+/// How long a question to a writer waits for the index to reach what was acknowledged before it, unless it is told.
+const QUERY_WAIT_MAX_DEFAULT: Duration = Duration::from_secs(30);
 
 /// How far a long piece of work is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +50,20 @@ pub type ProgressCallback = Arc<dyn Fn(Progress) + Send + Sync>;
 #[must_use]
 pub struct LedgerOptions {
     create: bool,
-    rebuild_index: bool,
     leave_runs_open: bool,
     segment_bytes: Option<u64>,
-    reader_memory_bytes_max: Option<usize>,
-    progress: Option<ProgressCallback>,
+    query_wait_max: Option<Duration>,
+    index: IndexOptions,
 }
 
 impl Default for LedgerOptions {
     fn default() -> Self {
         Self {
             create: true,
-            rebuild_index: false,
             leave_runs_open: false,
             segment_bytes: None,
-            reader_memory_bytes_max: None,
-            progress: None,
+            query_wait_max: None,
+            index: IndexOptions::default(),
         }
     }
 }
@@ -81,8 +83,6 @@ pub struct OpenReport {
     pub ambiguous: bool,
     /// What became of the index.
     pub index: IndexState,
-    /// Runs whose process died before they ended, marked as interrupted now.
-    pub interrupted_runs: Vec<String>,
 }
 
 /// What was found of the index when a ledger was opened.
@@ -113,7 +113,7 @@ impl LedgerOptions {
     /// Whether to delete the index and build it again, also when nothing is wrong with it. False by default; only for
     /// writing.
     pub fn rebuild_index(mut self, rebuild: bool) -> Self {
-        self.rebuild_index = rebuild;
+        self.index.rebuild = rebuild;
         self
     }
 
@@ -134,13 +134,29 @@ impl LedgerOptions {
     /// How much memory a reader may take for what is in the log and not yet in the index on disk, in bytes. 256 MiB by
     /// default. Beyond it the reader opens the index again, and builds a temporary one if that is not enough.
     pub fn reader_memory_bytes_max(mut self, bytes: usize) -> Self {
-        self.reader_memory_bytes_max = Some(bytes);
+        self.index.private_memory_bytes_max = Some(bytes);
+        self
+    }
+
+    /// How long a question waits for the index to have what was acknowledged before it; then it is answered with
+    /// [`QueryError::Behind`](crate::QueryError::Behind), which says how far the index is. 30 seconds by default for who
+    /// writes. Who opens the ledger for reading indexes for itself, and by default does so however long it takes.
+    /// [`Ledger::with_query_wait`] changes it for some questions.
+    pub fn query_wait_max(mut self, wait: Duration) -> Self {
+        self.query_wait_max = Some(wait);
+        self
+    }
+
+    /// The index is written out when it has so many new events: what is indexed again after a crash, and what a reader in
+    /// another process must index for itself. 100,000 by default.
+    pub fn index_tail_events_max(mut self, events: u64) -> Self {
+        self.index.tail_events_max = Some(events);
         self
     }
 
     /// Whom to tell how far a rebuild of the index is.
     pub fn progress(mut self, callback: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        self.progress = Some(Arc::new(callback));
+        self.index.progress = Some(Arc::new(callback));
         self
     }
 
@@ -159,25 +175,19 @@ impl LedgerOptions {
         }
         let (log, found) = Wal::open(&directory.join(LOG_FOLDER), options)?;
         let place = directory.join(INDEX_FOLDER);
-        let (index, state) =
-            Index::follow(&log.reader(), &place, self.rebuild_index, self.progress.as_ref())?;
+        let (index, state) = Index::follow(&log.reader(), &place, &self.index)?;
         let mut report = report_of(&found);
         report.index = state;
-        let mut core = Core {
+        let left_alone = found.created || found.clean && self.leave_runs_open;
+        let core = Core {
             log: log.reader(),
-            writer: Some(Writer::new(log)),
+            writer: Some(Writer::new(log, Interruptions::wanted(!left_alone))),
             index,
             directory: directory.to_owned(),
             report,
         };
-        if !(found.created || found.clean && self.leave_runs_open) {
-            core.report.interrupted_runs = core.live_runs()?;
-        }
-        let ledger = Ledger { core: Arc::new(core) };
-        for run_id in &ledger.core.report.interrupted_runs {
-            ledger.append(interruption(run_id))?;
-        }
-        Ok(ledger)
+        let query_wait_max = self.query_wait_max.or(Some(QUERY_WAIT_MAX_DEFAULT));
+        Ok(Ledger { core: Asker::new(core, query_wait_max) })
     }
 
     /// Opens the ledger in `directory` for reading. See [`Ledger::open_read_only`].
@@ -186,12 +196,10 @@ impl LedgerOptions {
         require_ledger(directory)?;
         let options = wal::ReaderOptions::new();
         let log = wal::Reader::open(&directory.join(LOG_FOLDER), options)?;
-        let (place, memory) = (directory.join(INDEX_FOLDER), self.reader_memory_bytes_max);
-        let (index, state) = Index::private(&log, &place, memory, self.progress.as_ref())?;
+        let (index, state) = Index::private(&log, &directory.join(INDEX_FOLDER), self.index)?;
         let report = OpenReport { index: state, ..OpenReport::default() };
-        Ok(Ledger {
-            core: Arc::new(Core { writer: None, index, log, directory: directory.to_owned(), report }),
-        })
+        let core = Core { writer: None, index, log, directory: directory.to_owned(), report };
+        Ok(Ledger { core: Asker::new(core, self.query_wait_max) })
     }
 }
 
@@ -199,7 +207,7 @@ impl std::fmt::Debug for LedgerOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LedgerOptions")
             .field("create", &self.create)
-            .field("rebuild_index", &self.rebuild_index)
+            .field("rebuild_index", &self.index.rebuild)
             .field("leave_runs_open", &self.leave_runs_open)
             .field("segment_bytes", &self.segment_bytes)
             .finish_non_exhaustive()
@@ -254,32 +262,4 @@ fn report_of(found: &wal::OpenReport) -> OpenReport {
         ambiguous: found.ambiguous,
         ..OpenReport::default()
     }
-}
-
-impl Core {
-    /// The runs that are at work by the index, though their writer can't be: we have its lock.
-    fn live_runs(&self) -> Result<Vec<String>, OpenError> {
-        let own = self.writer.as_ref().map(|writer| writer.instance);
-        let live_runs = |view: &View| {
-            let mut runs = Vec::new();
-            for entry in view.prefix(&key::live_run::prefix()) {
-                let (live_key, writer) = entry?;
-                if key::live_run::decode_value(&writer) != own {
-                    runs.push(key::live_run::decode(&live_key)?.to_owned());
-                }
-            }
-            Ok(runs)
-        };
-        Ok(self.ask(|view, _| live_runs(view))?)
-    }
-}
-
-fn interruption(run_id: &str) -> Event {
-    Event::new(Body::RunStatusChanged(RunStatusChanged {
-        status: RunStatus::Interrupted,
-        ended_at: None,
-        reason: Some("its process ended before the run did".to_owned()),
-        extra: Vec::new(),
-    }))
-    .with_run(run_id)
 }

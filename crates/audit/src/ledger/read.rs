@@ -6,8 +6,7 @@ use runledger_wal::{Leaf, Record, Seq};
 use super::{Core, Ledger};
 use crate::query::matching::Matching;
 use crate::{
-    Content, Event, EventFilter, EventId, IndexError, Json, PageToken, QueryError, SourceDigest, Timestamp,
-    codec, key,
+    Content, Event, EventFilter, EventId, Json, PageToken, QueryError, SourceDigest, Timestamp, codec, key,
 };
 
 /// An event and its place in the log.
@@ -155,31 +154,6 @@ fn source_entry(value: &[u8]) -> Result<SourceEntry, QueryError> {
 impl Core {
     pub(super) fn stored_event(&self, seq: Seq) -> Result<Option<StoredEvent>, QueryError> {
         self.log.read(seq)?.map(|record| StoredEvent::decode(&record)).transpose()
-    }
-
-    /// Answers a question from a view that has every record that is durable now; `answer` is told how many those are.
-    pub(super) fn ask<T>(
-        &self,
-        answer: impl Fn(&View, Seq) -> Result<T, QueryError>,
-    ) -> Result<T, QueryError> {
-        let end = self.log.durable_end()?;
-        self.ask_past(end, |view| answer(view, end))
-    }
-
-    /// Answers a question from a view that has every record before `end`. Where the index turns out damaged, another is
-    /// built and the question asked once more.
-    pub(super) fn ask_past<T>(
-        &self,
-        end: Seq,
-        answer: impl Fn(&View) -> Result<T, QueryError>,
-    ) -> Result<T, QueryError> {
-        match answer(&self.index.view_past(end)?) {
-            Err(QueryError::Index(IndexError::Read(damage))) => {
-                self.index.report(&damage);
-                answer(&self.index.view_past(end)?)
-            }
-            answered => answered,
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod appending;
 mod foreign_index;
+mod index_health;
 mod opening;
 mod queries;
 mod runs;

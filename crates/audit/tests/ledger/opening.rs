@@ -136,16 +136,16 @@ fn a_run_at_work_is_interrupted_once_its_writer_is_gone_and_not_while_it_lives()
 
     let killed = place.killed();
     let reopened = killed.open();
-    assert_eq!(reopened.open_report().interrupted_runs, ["alive"]);
+    assert_eq!(reopened.interrupted_runs().unwrap(), ["alive"]);
     assert_eq!(reopened.run("alive").unwrap().unwrap().status, RunStatus::Interrupted);
     assert_eq!(reopened.run("imported").unwrap().unwrap().status, RunStatus::Completed);
     drop(reopened);
-    assert!(killed.open().open_report().interrupted_runs.is_empty(), "only once");
+    assert!(killed.open().interrupted_runs().unwrap().is_empty(), "only once");
 
     // Left in good order: only who means to go on with the run leaves it open.
     drop(ledger);
-    assert!(place.open().open_report().interrupted_runs.is_empty());
-    assert_eq!(Ledger::open(place.path()).unwrap().open_report().interrupted_runs, ["alive"]);
+    assert!(place.open().interrupted_runs().unwrap().is_empty());
+    assert_eq!(Ledger::open(place.path()).unwrap().interrupted_runs().unwrap(), ["alive"]);
 }
 
 #[test]

@@ -53,7 +53,8 @@ pub(super) fn run(chosen: Option<PathBuf>, context: &mut Context) -> Result<Exit
     if !output.is_json() {
         questions::answer(&ledger, output)?;
     }
-    let interrupted = ledger.open_report().clone();
+    let torn_tail_bytes = ledger.open_report().torn_tail_bytes;
+    let interrupted_runs = ledger.interrupted_runs()?.to_vec();
     ledger.close()?;
     let verified = runledger::verify(&directory, |_| {})?;
     ensure!(verified.damaged.is_empty(), "the ledger at {} is damaged after the demo", directory.display());
@@ -63,8 +64,8 @@ pub(super) fn run(chosen: Option<PathBuf>, context: &mut Context) -> Result<Exit
             imported_events: imported.appended,
             acknowledged: aftermath.acknowledged(),
             found,
-            torn_tail_bytes: interrupted.torn_tail_bytes,
-            interrupted_runs: &interrupted.interrupted_runs,
+            torn_tail_bytes,
+            interrupted_runs: &interrupted_runs,
             verified_records: verified.records,
         };
         writeln!(output, "{}", serde_json::to_string(&summary)?)?;
@@ -119,7 +120,7 @@ fn tell_of_the_crash(aftermath: &Aftermath, found: u64, ledger: &Ledger, output:
     writeln!(output, "found after opening again     {found}")?;
     writeln!(output, "acknowledged ones missing     {}", output.paint(GOOD, 0))?;
     writeln!(output, "bytes of a torn write cut     {}", report.torn_tail_bytes)?;
-    for run in &report.interrupted_runs {
+    for run in ledger.interrupted_runs()? {
         writeln!(output, "run {run} is now interrupted, not running for ever")?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use runledger::{IndexState, Ledger, LedgerOptions, OpenReport, Progress, Seq};
 
-use crate::output::{counted, note, progress_bar};
+use crate::output::{ProgressLines, counted, note, progress_bar};
 
 /// Opens the ledger beside whoever writes to it. Never makes one, takes no lock and writes nothing there.
 pub(super) fn for_reading(directory: &Path) -> Result<Ledger> {
@@ -20,8 +20,16 @@ pub(super) fn for_reading(directory: &Path) -> Result<Ledger> {
 pub(super) fn for_writing(directory: &Path) -> Result<Ledger> {
     let ledger = with_progress(Ledger::options().leave_runs_open(true)).open(directory)?;
     say(ledger.open_report());
+    for run in ledger.interrupted_runs()? {
+        note(format_args!("run {run} was interrupted: its process ended before it did"));
+    }
     say_what_is_not_found(&ledger.anomalies()?);
     Ok(ledger)
+}
+
+/// Opens the ledger as it is, for looking after it: what was found is for the command to say.
+pub(super) fn for_inspection(directory: &Path) -> Result<Ledger> {
+    Ok(Ledger::open_read_only(directory)?)
 }
 
 /// Answers are complete but for these records: nobody should have to find that out.
@@ -39,10 +47,16 @@ fn with_progress(options: LedgerOptions) -> LedgerOptions {
     options.progress(progress("building the index", "{pos} of {len} records"))
 }
 
-/// Shows the progress of a long piece of work as a bar, with `figures` in indicatif's terms.
+/// Shows the progress of a long piece of work as a bar, with `figures` in indicatif's terms; as a line now and then
+/// where standard error is no terminal.
 pub(super) fn progress(what: &'static str, figures: &str) -> impl Fn(Progress) + Send + Sync + 'static {
     let bar = progress_bar(what, figures);
+    let lines = ProgressLines::new(what);
     move |progress| {
+        if bar.is_hidden() {
+            lines.tell(progress);
+            return;
+        }
         bar.set_length(progress.total);
         bar.set_position(progress.done);
         if progress.done >= progress.total {
@@ -87,8 +101,5 @@ fn say(report: &OpenReport) {
             ));
         }
         IndexState::Current => {}
-    }
-    for run in &report.interrupted_runs {
-        note(format_args!("run {run} was interrupted: its process ended before it did"));
     }
 }

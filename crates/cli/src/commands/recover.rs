@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use runledger::{IndexState, Ledger, OpenReport, RecoverReport};
+use runledger::{IndexState, Ledger, RecoverReport};
 use serde::Serialize;
 
 use super::verify::{DamageJson, write_damage};
@@ -36,12 +36,12 @@ pub(super) fn run(context: &mut Context) -> Result<Exit> {
     if report.damaged.is_empty() {
         // Wherever a writer died there was something to repair.
         let writer_closed = repaired.is_empty();
-        let opened = open_and_close(&context.ledger, writer_closed)?;
-        if let IndexState::Rebuilt { reason } = opened.index {
+        let (index, interrupted) = open_and_close(&context.ledger, writer_closed)?;
+        if let IndexState::Rebuilt { reason } = index {
             repaired.push(format!("built the index anew: {reason}"));
         }
-        repaired.extend(opened.interrupted_runs.iter().map(|run| format!("marked run {run} as interrupted")));
-        interrupted_runs = opened.interrupted_runs;
+        repaired.extend(interrupted.iter().map(|run| format!("marked run {run} as interrupted")));
+        interrupted_runs = interrupted;
     }
     let output = &mut context.output;
     if output.is_json() {
@@ -66,13 +66,14 @@ pub(super) fn run(context: &mut Context) -> Result<Exit> {
 }
 
 /// Opening for writing looks after what is derived from a sound log: the index, and the runs of a dead writer.
-fn open_and_close(directory: &Path, leave_runs_open: bool) -> Result<OpenReport> {
+fn open_and_close(directory: &Path, leave_runs_open: bool) -> Result<(IndexState, Vec<String>)> {
     let progress = opening::progress("building the index", "{pos} of {len} records");
     let options = Ledger::options().create(false).leave_runs_open(leave_runs_open);
     let ledger = options.progress(progress).open(directory)?;
-    let report = ledger.open_report().clone();
+    let interrupted = ledger.interrupted_runs()?.to_vec();
+    let index = ledger.open_report().index.clone();
     ledger.close()?;
-    Ok(report)
+    Ok((index, interrupted))
 }
 
 fn write_text(report: &RecoverReport, repaired: &[String], output: &mut Output) -> Result<()> {

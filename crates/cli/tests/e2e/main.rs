@@ -19,6 +19,7 @@ mod beside_a_writer;
 mod demo;
 mod event;
 mod events;
+mod health;
 mod import;
 mod index;
 mod kill;

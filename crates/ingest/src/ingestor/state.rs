@@ -21,6 +21,15 @@ pub(super) enum Activity {
     Stop,
 }
 
+/// What somebody waits through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Pauses, rebuilds, and failures that may pass by themselves.
+    Any,
+    /// Only batches of an index that follows the log.
+    WhileFollowing,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Board {
     state: Mutex<State>,
@@ -36,6 +45,8 @@ struct State {
     failure: Option<String>,
     /// Failures in a row.
     attempts: u32,
+    /// Kept when all is well again, for whoever looks later.
+    last_failure: Option<String>,
     paused: bool,
     stopped: bool,
     /// Counts what the thread may have to act on at once while it waits after a failure.
@@ -87,11 +98,18 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// Told before the store is emptied.
-    pub(super) fn rebuild_starts(&self) {
+    /// Told before the store is emptied, and already when somebody found out that it must be.
+    pub(super) fn rebuild_starts(&self, rebuild: Option<Rebuild>) {
         let mut state = self.state.lock();
         state.rebuilds += 1;
         state.indexed_end = Seq::ZERO;
+        state.rebuilding = rebuild.or(state.rebuilding.take());
+        self.changed.notify_all();
+    }
+
+    /// The last failure, whether it passed or not.
+    pub(super) fn last_failure(&self) -> Option<String> {
+        self.state.lock().last_failure.clone()
     }
 
     pub(super) fn rebuilds(&self) -> u64 {
@@ -106,7 +124,8 @@ impl Board {
 
     pub(super) fn failed(&self, reason: String) {
         let mut state = self.state.lock();
-        state.failure = Some(reason);
+        state.failure = Some(reason.clone());
+        state.last_failure = Some(reason);
         state.attempts = state.attempts.saturating_add(1);
         self.changed.notify_all();
     }
@@ -147,7 +166,12 @@ impl Board {
     }
 
     /// Waits until the index is complete before `end`. Returns how many rebuilds had begun then.
-    pub(super) fn wait_indexed(&self, end: Seq, deadline: Option<Instant>) -> Result<u64, WaitError> {
+    pub(super) fn wait_indexed(
+        &self,
+        end: Seq,
+        deadline: Option<Instant>,
+        patience: Patience,
+    ) -> Result<u64, WaitError> {
         let mut state = self.state.lock();
         loop {
             if state.indexed_end >= end {
@@ -155,6 +179,10 @@ impl Board {
             }
             if state.stopped {
                 return Err(WaitError::Stopped);
+            }
+            let follows = !state.paused && state.failure.is_none() && state.rebuilding.is_none();
+            if patience == Patience::WhileFollowing && !follows {
+                return Err(WaitError::NotFollowing { indexed_end: state.indexed_end, wanted: end });
             }
             if let Some(reason) = state.failure.clone().filter(|_| state.attempts >= FAILURES_TOLERATED) {
                 return Err(WaitError::Failed { reason });
@@ -186,11 +214,11 @@ mod tests {
         let timeout = Err(WaitError::Timeout { indexed_end: Seq::ZERO, wanted });
         for _ in 1..FAILURES_TOLERATED {
             board.failed("no space".to_owned());
-            assert_eq!(board.wait_indexed(wanted, soon()), timeout);
+            assert_eq!(board.wait_indexed(wanted, soon(), Patience::Any), timeout);
         }
         board.failed("no space".to_owned());
         assert_eq!(
-            board.wait_indexed(wanted, None),
+            board.wait_indexed(wanted, None, Patience::Any),
             Err(WaitError::Failed { reason: "no space".to_owned() })
         );
         assert_eq!(
@@ -198,9 +226,9 @@ mod tests {
             Status::Failed { reason: "no space".to_owned(), attempts: FAILURES_TOLERATED }
         );
         board.succeeded();
-        assert_eq!(board.wait_indexed(wanted, soon()), timeout);
+        assert_eq!(board.wait_indexed(wanted, soon(), Patience::Any), timeout);
         board.reached(wanted, None);
-        assert_eq!(board.wait_indexed(wanted, None), Ok(0));
+        assert_eq!(board.wait_indexed(wanted, None, Patience::Any), Ok(0));
         assert_eq!(board.status(), Status::Following);
     }
 
@@ -211,12 +239,44 @@ mod tests {
         assert_eq!(board.status(), Status::Paused);
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| board.next_activity());
-            let waiter = scope.spawn(|| board.wait_indexed(Seq::new(1), None));
+            let waiter = scope.spawn(|| board.wait_indexed(Seq::new(1), None, Patience::Any));
             board.set_stopped();
             assert_eq!(thread.join().unwrap(), Activity::Stop);
             assert_eq!(waiter.join().unwrap(), Err(WaitError::Stopped));
         });
         assert_eq!(board.status(), Status::Stopped);
+    }
+
+    #[test]
+    fn whoever_waits_only_while_it_follows_is_sent_on_by_a_pause_a_failure_and_a_rebuild() {
+        let wanted = Seq::new(1);
+        let sent_on = Err(WaitError::NotFollowing { indexed_end: Seq::ZERO, wanted });
+        let rebuild = Rebuild { reason: "it is damaged".to_owned(), target: wanted };
+        let troubles: [&dyn Fn(&Board); 3] =
+            [&|board| board.set_paused(true), &|board| board.failed("no space".to_owned()), &|board| {
+                board.rebuild_starts(Some(rebuild.clone()));
+            }];
+        for trouble in troubles {
+            let board = Board::default();
+            let in_vain = board.wait_indexed(wanted, soon(), Patience::WhileFollowing);
+            assert_eq!(in_vain, Err(WaitError::Timeout { indexed_end: Seq::ZERO, wanted }));
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| board.wait_indexed(wanted, None, Patience::WhileFollowing));
+                trouble(&board);
+                assert_eq!(waiter.join().unwrap(), sent_on);
+            });
+            board.reached(wanted, None);
+            assert!(board.wait_indexed(wanted, None, Patience::WhileFollowing).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_last_failure_is_remembered_when_all_is_well_again() {
+        let board = Board::default();
+        assert_eq!(board.last_failure(), None);
+        board.failed("no space".to_owned());
+        board.succeeded();
+        assert_eq!((board.status(), board.last_failure()), (Status::Following, Some("no space".to_owned())));
     }
 
     #[test]

@@ -4,23 +4,33 @@
 //! What is new is added at each question. When it outgrows the memory that it may take, the writer's newer tables are
 //! opened instead. Where there is no index on disk, it does not fit the log, or it is too far behind, a temporary one is
 //! built outside the ledger, in bounded memory.
+//!
+//! INVARIANT: a question whose time runs out leaves behind what was indexed for it, so that the next one goes on there.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
-use runledger_ingest::IngestError;
+use runledger_ingest::{self as ingest, IngestError, WaitError};
 use runledger_store::{self as store, Store, View};
 use runledger_wal::{Reader, Seq};
 
 use super::temporary_folder::TemporaryFolder;
-use super::{IndexState, ProgressCallback, Size, catch_up, misfit, options};
-use crate::IndexError;
+use super::{IndexOptions, IndexState, Size, catch_up, fit, options};
+use crate::ledger::health::{IndexHealth, IndexStatus};
+use crate::{IndexError, QueryError};
+
+/// After so many records a question looks at the time.
+const EVENTS_BETWEEN_LOOKS: u64 = 8192;
 
 pub(in crate::ledger) struct PrivateIndex {
     log: Reader,
     folder: PathBuf,
-    memory_bytes_max: Option<usize>,
+    how: IndexOptions,
     current: Mutex<Current>,
+    /// Where `current` is, for those who don't get at it in time.
+    reached: AtomicU64,
 }
 
 /// The store that answers now.
@@ -29,6 +39,8 @@ struct Current {
     indexed_end: Seq,
     /// Whether it turned out damaged, or full: another must be opened.
     forgotten: bool,
+    /// Why the one on disk is not used.
+    unusable: Option<String>,
     /// Where a temporary one lies. Deleted with it.
     _temporary: Option<TemporaryFolder>,
 }
@@ -45,27 +57,82 @@ impl PrivateIndex {
     pub(super) fn open(
         log: &Reader,
         folder: &Path,
-        memory_bytes_max: Option<usize>,
-        progress: Option<&ProgressCallback>,
+        how: IndexOptions,
     ) -> Result<(Self, IndexState), IndexError> {
-        let (current, state) = Current::open(log, folder, memory_bytes_max, progress)?;
-        let current = Mutex::new(current);
-        Ok((Self { log: log.clone(), folder: folder.to_owned(), memory_bytes_max, current }, state))
+        let current = match Current::on_disk(log, folder, &how) {
+            Ok(current) => current,
+            Err(Unusable::For(reason)) => Current::temporary(reason)?,
+            Err(Unusable::Error(error)) => return Err(error),
+        };
+        let state = match &current.unusable {
+            Some(reason) => IndexState::Temporary { reason: reason.clone() },
+            None => IndexState::Current,
+        };
+        let reached = AtomicU64::new(current.indexed_end.get());
+        let (log, folder, current) = (log.clone(), folder.to_owned(), Mutex::new(current));
+        Ok((Self { log, folder, how, current, reached }, state))
     }
 
-    pub(super) fn view_past(&self, end: Seq) -> Result<View, IndexError> {
-        let mut current = self.current.lock();
-        if !current.forgotten && current.indexed_end < end {
-            match catch_up(&self.log, &current.store, None) {
-                Ok(indexed_end) => current.indexed_end = indexed_end,
-                Err(error) if wants_another(&error) => current.forgotten = true,
-                Err(error) => return Err(IndexError::Build(error.into())),
+    pub(super) fn view_past(&self, end: Seq, deadline: Option<Instant>) -> Result<View, QueryError> {
+        let mut current = match deadline {
+            None => self.current.lock(),
+            Some(deadline) => self.current.try_lock_until(deadline).ok_or_else(|| self.timeout(end))?,
+        };
+        if !current.forgotten {
+            match self.catch_up(&mut current, end, deadline) {
+                Ok(()) => return Ok(current.store.view()),
+                Err(Behind::Another(_)) => {}
+                Err(Behind::Error(error)) => return Err(error),
             }
         }
-        if current.forgotten {
-            *current = Current::open(&self.log, &self.folder, self.memory_bytes_max, None)?.0;
+        // The writer's newer tables, where it has any that do; else a temporary index.
+        let unusable = match Current::on_disk(&self.log, &self.folder, &self.how) {
+            Ok(newer) => {
+                *current = newer;
+                match self.catch_up(&mut current, end, deadline) {
+                    Ok(()) => return Ok(current.store.view()),
+                    Err(Behind::Another(reason)) => reason,
+                    Err(Behind::Error(error)) => return Err(error),
+                }
+            }
+            Err(Unusable::For(reason)) => reason,
+            Err(Unusable::Error(error)) => return Err(error.into()),
+        };
+        *current = Current::temporary(unusable)?;
+        match self.catch_up(&mut current, end, deadline) {
+            Ok(()) => Ok(current.store.view()),
+            Err(Behind::Another(reason)) => Err(IndexError::Build(reason.into()).into()),
+            Err(Behind::Error(error)) => Err(error),
         }
-        Ok(current.store.view())
+    }
+
+    fn timeout(&self, wanted: Seq) -> WaitError {
+        WaitError::Timeout { indexed_end: Seq::new(self.reached.load(Ordering::Relaxed)), wanted }
+    }
+
+    /// Indexes what is missing before `end`, as long as there is time.
+    fn catch_up(&self, current: &mut Current, end: Seq, deadline: Option<Instant>) -> Result<(), Behind> {
+        let missing = end.get().saturating_sub(current.indexed_end.get());
+        let progress = self.how.progress.as_ref().filter(|_| missing > EVENTS_BETWEEN_LOOKS);
+        while current.indexed_end < end {
+            let piece_end = Seq::new(current.indexed_end.get().saturating_add(EVENTS_BETWEEN_LOOKS)).min(end);
+            match catch_up(&self.log, &current.store, Some(piece_end), None) {
+                Ok(indexed_end) => current.indexed_end = indexed_end,
+                Err(error) if wants_another(&error) => {
+                    current.forgotten = true;
+                    return Err(Behind::Another(error.to_string()));
+                }
+                Err(error) => return Err(Behind::Error(IndexError::Build(error.into()).into())),
+            }
+            self.reached.store(current.indexed_end.get(), Ordering::Relaxed);
+            if let Some(progress) = progress {
+                progress(crate::Progress { done: current.indexed_end.get(), total: end.get() });
+            }
+            if current.indexed_end < end && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(Behind::Error(self.timeout(end).into()));
+            }
+        }
+        Ok(())
     }
 
     /// The store that answers now is not to be believed.
@@ -80,33 +147,45 @@ impl PrivateIndex {
     pub(super) fn size(&self) -> Size {
         Size::of(&self.current.lock().store)
     }
+
+    pub(super) fn health(&self, durable_end: Seq) -> Result<IndexHealth, IndexError> {
+        // Looked up anew: what is on disk now is the writer's doing, and what a reader laid over it is not.
+        let (status, indexed_end) = match Current::on_disk(&self.log, &self.folder, &self.how) {
+            Ok(on_disk) => (IndexStatus::BesideWriter, on_disk.indexed_end),
+            Err(Unusable::For(reason)) => (IndexStatus::Unusable { reason }, Seq::ZERO),
+            Err(Unusable::Error(error)) => return Err(error),
+        };
+        let lag_events = durable_end.get().saturating_sub(indexed_end.get());
+        let tail_events_max = self.how.tail_events_max.unwrap_or(ingest::INDEX_TAIL_EVENTS_MAX_DEFAULT);
+        // Twice, since the index is written out between batches, and what is being written out is not there yet.
+        let is_far_behind = lag_events > tail_events_max.saturating_mul(2);
+        let status = match status {
+            IndexStatus::BesideWriter if is_far_behind => IndexStatus::FarBehind { tail_events_max },
+            status => status,
+        };
+        Ok(IndexHealth {
+            status,
+            indexed_end,
+            lag_events,
+            lag: None,
+            merge_failure: None,
+            last_failure: None,
+        })
+    }
+}
+
+/// Why an index is still behind.
+enum Behind {
+    /// Another one can do what this one can't.
+    Another(String),
+    Error(QueryError),
 }
 
 impl Current {
-    /// Opens the index on disk, or builds a temporary one where that can't be used.
-    fn open(
-        log: &Reader,
-        folder: &Path,
-        memory_bytes_max: Option<usize>,
-        progress: Option<&ProgressCallback>,
-    ) -> Result<(Self, IndexState), IndexError> {
-        match Self::on_disk(log, folder, memory_bytes_max, progress) {
-            Ok(current) => Ok((current, IndexState::Current)),
-            Err(Unusable::For(reason)) => {
-                Ok((Self::temporary(log, progress)?, IndexState::Temporary { reason }))
-            }
-            Err(Unusable::Error(error)) => Err(error),
-        }
-    }
-
-    fn on_disk(
-        log: &Reader,
-        folder: &Path,
-        memory_bytes_max: Option<usize>,
-        progress: Option<&ProgressCallback>,
-    ) -> Result<Self, Unusable> {
+    /// Opens the index on disk as it is.
+    fn on_disk(log: &Reader, folder: &Path, how: &IndexOptions) -> Result<Self, Unusable> {
         let mut options = options();
-        if let Some(bytes) = memory_bytes_max {
+        if let Some(bytes) = how.private_memory_bytes_max {
             options = options.private_memory_bytes_max(bytes);
         }
         let store = Store::open_read_only(folder, options).map_err(|error| {
@@ -116,21 +195,21 @@ impl Current {
                 Unusable::Error(error.into())
             }
         })?;
-        if let Some(reason) = misfit(&store, log) {
-            return Err(Unusable::For(reason));
-        }
-        match catch_up(log, &store, progress) {
-            Ok(indexed_end) => Ok(Self { store, indexed_end, forgotten: false, _temporary: None }),
-            Err(error) if wants_another(&error) => Err(Unusable::For(error.to_string())),
-            Err(error) => Err(Unusable::Error(IndexError::Build(error.into()))),
-        }
+        let indexed_end = fit(&store, log).map_err(Unusable::For)?;
+        Ok(Self { store, indexed_end, forgotten: false, unusable: None, _temporary: None })
     }
 
-    fn temporary(log: &Reader, progress: Option<&ProgressCallback>) -> Result<Self, IndexError> {
+    /// An empty one outside the ledger, filled by who asks first.
+    fn temporary(reason: String) -> Result<Self, IndexError> {
         let folder = TemporaryFolder::new()?;
         let store = Store::open(folder.path(), options())?;
-        let indexed_end = catch_up(log, &store, progress).map_err(|error| IndexError::Build(error.into()))?;
-        Ok(Self { store, indexed_end, forgotten: false, _temporary: Some(folder) })
+        Ok(Self {
+            store,
+            indexed_end: Seq::ZERO,
+            forgotten: false,
+            unusable: Some(reason),
+            _temporary: Some(folder),
+        })
     }
 }
 

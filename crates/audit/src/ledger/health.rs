@@ -1,0 +1,116 @@
+//! How a ledger fares: what is not yet safe, how far the index is behind, and what fails.
+//!
+//! Looks at what is known anyhow: it reads one record at most, waits for nothing, and is right for that moment only.
+
+use std::time::Duration;
+
+use runledger_wal::Seq;
+
+use super::Ledger;
+use crate::{Progress, QueryError};
+
+/// How a ledger fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The number of durable records: the `Seq` of the next.
+    pub durable_end: Seq,
+    /// Events that have a number and are not durable yet. Only their writer knows: a reader sees none.
+    pub unsafe_events: u64,
+    /// Why the log takes no more events until the ledger is opened again, if it doesn't.
+    pub log_failure: Option<String>,
+    /// The index.
+    pub index: IndexHealth,
+}
+
+/// How an index fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexHealth {
+    /// What it does.
+    pub status: IndexStatus,
+    /// The first record that is not in it. For a reader: in the one on disk.
+    pub indexed_end: Seq,
+    /// Durable events that are not in it.
+    pub lag_events: u64,
+    /// How long ago the oldest of these was committed, where that is known.
+    pub lag: Option<Duration>,
+    /// Why its tables can't be merged, if they can't. It is tried again.
+    pub merge_failure: Option<String>,
+    /// Why it could not be written last, also if that passed.
+    pub last_failure: Option<String>,
+}
+
+/// What an index does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexStatus {
+    /// It follows the log.
+    Following,
+    /// It was damaged, did not fit the log, or it was asked for: it is built anew.
+    Rebuilding {
+        /// Why.
+        reason: String,
+        /// How far that is, in records.
+        progress: Progress,
+    },
+    /// It was asked to wait.
+    Paused,
+    /// It can't be written, and is tried again and again. Appends go on.
+    Failed {
+        /// The last failure.
+        reason: String,
+        /// How often in a row.
+        attempts: u32,
+    },
+    /// The ledger was closed.
+    Stopped,
+    /// The ledger is open for reading: the index on disk is its writer's, and newer events are laid over it.
+    BesideWriter,
+    /// The ledger is open for reading, and the index on disk lacks more events than its writer leaves to be indexed again.
+    /// So that writer paused it, can't write it, or is just building it anew.
+    FarBehind {
+        /// How many it leaves, by [`LedgerOptions::index_tail_events_max`](crate::LedgerOptions::index_tail_events_max).
+        tail_events_max: u64,
+    },
+    /// The ledger is open for reading, and its index is missing, damaged or another log's. A temporary one answers; the
+    /// next writer builds it anew.
+    Unusable {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Health {
+    /// Whether nothing fails. A lag is no failure, nor is a pause or a rebuild: they pass, or somebody asked for them.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        let index_is_well = match self.index.status {
+            IndexStatus::Failed { .. } | IndexStatus::Unusable { .. } | IndexStatus::FarBehind { .. } => {
+                false
+            }
+            IndexStatus::Following
+            | IndexStatus::Rebuilding { .. }
+            | IndexStatus::Paused
+            | IndexStatus::Stopped
+            | IndexStatus::BesideWriter => true,
+        };
+        self.log_failure.is_none() && self.index.merge_failure.is_none() && index_is_well
+    }
+}
+
+impl Ledger {
+    /// How the ledger fares now. Waits for nothing.
+    pub fn health(&self) -> Result<Health, QueryError> {
+        let writer = self.core.writer.as_ref();
+        let durable_end = self.durable_end()?;
+        // In this order: what is placed meanwhile makes too many of them, never a number below zero.
+        let placed_end = writer.map_or(durable_end, |writer| writer.log.placed_end());
+        Ok(Health {
+            durable_end,
+            unsafe_events: placed_end.get().saturating_sub(durable_end.get()),
+            log_failure: writer.and_then(|writer| writer.log.failure()).map(|failure| failure.to_string()),
+            index: self.core.index.health(durable_end)?,
+        })
+    }
+}
