@@ -131,6 +131,15 @@ impl<I: Indexer> Follower<I> {
         Ok(next)
     }
 
+    /// Where it goes on, if the index fits the log as it is. Changes nothing on disk.
+    pub(crate) fn resume_if_fit(&mut self) -> Option<Seq> {
+        match self.indexer.resume(self.store.checkpoint().as_deref(), &self.log) {
+            Resume::From(next) => self.next = Some(next),
+            Resume::Rebuild(_) | Resume::Unknown(_) => {}
+        }
+        self.next
+    }
+
     fn start_rebuild(&mut self, reason: String) -> Result<Seq, IngestError> {
         if self.store.is_read_only() {
             return Err(IngestError::NeedsRebuild { reason });

@@ -100,7 +100,11 @@ impl Ingestor {
         let board = Arc::new(Board::default());
         let told = Arc::clone(&board);
         let before_rebuild = Box::new(move || told.rebuild_starts(None));
-        let follower = Follower::new(log.clone(), store, indexer, options, before_rebuild);
+        let mut follower = Follower::new(log.clone(), store, indexer, options, before_rebuild);
+        // What is in the index already is not waited for.
+        if let Some(indexed_end) = follower.resume_if_fit() {
+            board.reached(indexed_end, None);
+        }
         let worker = Arc::new(Worker { board: Arc::clone(&board), follower: Mutex::new(Some(follower)) });
         let (thread_worker, thread_log) = (Arc::clone(&worker), log.clone());
         thread::Builder::new()

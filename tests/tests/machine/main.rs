@@ -24,6 +24,8 @@ mod io_errors;
 
 mod full_disk;
 
+mod full_index;
+
 /// Plants the bug that the environment names, if this was built for that, in this process: for tests in which it is the
 /// one that writes or reads.
 fn plant_by_environment() {

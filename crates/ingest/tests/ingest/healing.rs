@@ -9,32 +9,61 @@ use runledger_ingest::{Ingestor, Status, WaitError};
 use runledger_store::{Batch, Damage, Store};
 use runledger_wal::Seq;
 
-use crate::failing_directory::FailingDirectory;
+use crate::failing_directory::{Call, EIO, ENOSPC, FailingDirectory, Trouble};
 use crate::toy::{Place, Toy, check, contents, expected, options, patience, store_options};
 
+/// Memory for what can't be written out: the memory table, and a batch of seven records over it.
+const MEMORY_BYTES_MAX: usize = 4_000 + 2_000;
+
 #[test]
-fn a_full_disk_never_stops_the_log_is_told_and_heals() {
-    let place = Place::new();
-    let (directory, full) = FailingDirectory::new(place.index_path());
-    let store = Store::open_in(Arc::new(directory), store_options()).unwrap();
-    let ingestor = place.start(&store);
-    place.append_until(20);
-    check(&store, &ingestor, 20);
+fn a_directory_that_takes_nothing_never_stops_the_log_is_told_and_heals_by_itself() {
+    for (call, errno) in Call::ALL.into_iter().flat_map(|call| [(call, ENOSPC), (call, EIO)]) {
+        let place = Place::new();
+        let (directory, switch) = FailingDirectory::new(place.index_path());
+        let store = Store::open_in(Arc::new(directory), store_options()).unwrap();
+        let ingestor = place.start(&store);
+        place.append_until(20);
+        check(&store, &ingestor, 20);
 
-    full.store(true, Ordering::Relaxed);
-    // More than the memory table holds: it must be written out, and can't be.
-    place.append_until(500);
-    let error = ingestor.wait_indexed(Seq::new(500), patience()).unwrap_err();
-    assert!(matches!(&error, WaitError::Failed { reason } if reason.contains("could not create")), "{error}");
-    assert!(matches!(ingestor.status(), Status::Failed { attempts, .. } if attempts >= 3));
-    assert!(ingestor.lag().unwrap().events > 0);
-    place.append_until(520);
+        switch.set(Some(Trouble { call, errno, times: None }));
+        // More than the memory table holds: it must be written out, and can't be.
+        place.append_until(500);
+        let error = ingestor.wait_indexed(Seq::new(500), patience()).unwrap_err();
+        assert!(matches!(&error, WaitError::Failed { .. }), "{call:?}: {error}");
+        assert!(matches!(ingestor.status(), Status::Failed { attempts, .. } if attempts >= 3), "{call:?}");
+        let stuck = ingestor.indexed_end();
+        assert!(store.stats().memory_bytes <= MEMORY_BYTES_MAX, "{call:?}: {:?}", store.stats());
+        place.append_until(520);
+        assert_eq!(ingestor.lag().unwrap().events, 520 - stuck.get(), "{call:?}");
+        // What it has is right, and as of one record.
+        assert_eq!(contents(&store.view()), expected(stuck.get()), "{call:?}");
 
-    full.store(false, Ordering::Relaxed);
-    ingestor.resume();
-    wait_until_healed(&ingestor, 520);
-    check(&store, &ingestor, 520);
-    assert_eq!(ingestor.status(), Status::Following);
+        switch.set(None);
+        wait_until_healed(&ingestor, 520);
+        check(&store, &ingestor, 520);
+        assert_eq!(ingestor.status(), Status::Following, "{call:?}");
+        assert!(ingestor.last_failure().is_some(), "{call:?}");
+        drop(ingestor);
+        store.close().unwrap();
+        assert_eq!(contents(&place.open_store().view()), expected(520), "{call:?}: on disk too");
+    }
+}
+
+#[test]
+fn a_single_failed_call_is_nobodys_loss() {
+    for (call, errno) in Call::ALL.into_iter().flat_map(|call| [(call, ENOSPC), (call, EIO)]) {
+        let place = Place::new();
+        let (directory, switch) = FailingDirectory::new(place.index_path());
+        let store = Store::open_in(Arc::new(directory), store_options()).unwrap();
+        let ingestor = place.start(&store);
+        switch.set(Some(Trouble { call, errno, times: Some(1) }));
+        place.append_until(500);
+        check(&store, &ingestor, 500);
+        assert!(switch.is_over(), "{call:?} was met");
+        drop(ingestor);
+        store.close().unwrap();
+        assert_eq!(contents(&place.open_store().view()), expected(500), "{call:?}: on disk too");
+    }
 }
 
 /// A failure that was told before it healed may be told once more.
