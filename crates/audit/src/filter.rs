@@ -1,7 +1,7 @@
 //! What to ask for: filters over events and over runs.
 
 use crate::key::stream::{Dimension, StreamPrefix};
-use crate::{Kind, PageToken, RunStatus, Timestamp};
+use crate::{AsOf, Kind, PageToken, RunStatus, Timestamp};
 
 /// How many items a page holds unless told otherwise.
 pub const PAGE_ITEMS_DEFAULT: usize = 100;
@@ -47,6 +47,8 @@ pub struct EventFilter {
     pub from: Option<Timestamp>,
     /// Events before this time.
     pub to: Option<Timestamp>,
+    /// As of when to answer; now when absent.
+    pub as_of: Option<AsOf>,
     /// Oldest or newest first.
     pub order: Order,
     /// How many events to answer with at most.
@@ -72,6 +74,7 @@ impl Default for EventFilter {
             correlation: None,
             from: None,
             to: None,
+            as_of: None,
             order: Order::Ascending,
             limit: PAGE_ITEMS_DEFAULT,
             page: None,
@@ -138,6 +141,11 @@ impl EventFilter {
         for bound in [self.from, self.to] {
             add(&bound.map_or_else(Vec::new, |time| time.as_nanoseconds().to_le_bytes().to_vec()));
         }
+        match self.as_of {
+            None => add(&[]),
+            Some(AsOf::Seq(seq)) => add(&[&[1], &seq.get().to_le_bytes()[..]].concat()),
+            Some(AsOf::CommitTime(time)) => add(&[&[2], &time.as_nanoseconds().to_le_bytes()[..]].concat()),
+        }
         add(&[u8::from(self.order == Order::Descending)]);
         let mut fingerprint = [0; 8];
         hasher.finalize_xof().fill(&mut fingerprint);
@@ -171,6 +179,8 @@ pub struct RunFilter {
     pub started_from: Option<Timestamp>,
     /// Runs that started before this time.
     pub started_to: Option<Timestamp>,
+    /// As of when to answer; now when absent. All runs of the ledger are looked at then.
+    pub as_of: Option<AsOf>,
     /// Oldest or newest first, by start.
     pub order: Order,
     /// How many matching runs to pass over.
@@ -193,6 +203,7 @@ impl Default for RunFilter {
             include_dry_runs: false,
             started_from: None,
             started_to: None,
+            as_of: None,
             order: Order::Descending,
             offset: 0,
             limit: PAGE_ITEMS_DEFAULT,

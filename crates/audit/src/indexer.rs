@@ -69,20 +69,23 @@ impl EventIndexer {
         pending.put(key::superseded::key(old), value.clone());
         pending.put(key::superseded::key(newest_before), value);
         match pending.get(key::event_id::key(newest_before))? {
-            Some(seq) => self.retract(key::event_id::decode_value(&seq)?, pending),
+            Some(seq) => self.retract(key::event_id::decode_value(&seq)?, placed.seq, pending),
             None => Ok(()),
         }
     }
 
-    fn retract(&self, seq: Seq, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+    /// Moves an event from its streams into their histories, and takes it out of its run's figures.
+    fn retract(&self, seq: Seq, by: Seq, pending: &mut Pending<'_>) -> Result<(), IndexError> {
         let Some(event) = self.read(seq)? else { return Ok(()) };
         let placed = Placed { event, seq };
-        for stream_key in stream::keys(&placed.event, placed.position()) {
-            pending.delete(stream_key);
+        for stream in stream::of(&placed.event) {
+            pending.delete(stream.key(placed.position()));
+            pending.put(stream.history().key(placed.position()), stream::history_value(by));
         }
+        pending.put(key::supersession::key(by), key::supersession::value(seq));
         // The source id's entry stays: it is overwritten when the newer version has the same source id, and tells an
         // importer otherwise that this source was seen.
-        change_run(&placed.event, pending, |record| rollup::retract(record, &placed.event, seq))
+        change_run(&placed.event, by, pending, |record| rollup::retract(record, &placed.event, seq))
     }
 
     fn read(&self, seq: Seq) -> Result<Option<Event>, IndexError> {
@@ -94,14 +97,14 @@ impl EventIndexer {
 /// Puts an event into its streams, under its source id, and into its run's figures.
 fn add(placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
     let Placed { event, seq } = placed;
-    for stream_key in stream::keys(event, placed.position()) {
-        pending.put(stream_key, Vec::new());
+    for stream in stream::of(event) {
+        pending.put(stream.key(placed.position()), Vec::new());
     }
     if let Some(source_id) = &event.source_id {
         let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
         pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
     }
-    change_run(event, pending, |record| rollup::add(record, event, *seq))
+    change_run(event, *seq, pending, |record| rollup::add(record, event, *seq))
 }
 
 /// Notes a record that stays out of the streams.
@@ -109,9 +112,10 @@ fn note(pending: &mut Pending<'_>, seq: Seq, reason: &str) {
     pending.put(key::anomaly::key(seq), reason.as_bytes());
 }
 
-/// Applies a change to the record of the event's run, and to the keys that follow from it.
+/// Applies a change that the event at `by` makes to the record of `event`'s run, and to the keys that follow from it.
 fn change_run(
     event: &Event,
+    by: Seq,
     pending: &mut Pending<'_>,
     change: impl FnOnce(&mut RunRecord),
 ) -> Result<(), IndexError> {
@@ -120,6 +124,7 @@ fn change_run(
     let before = pending.get(&run_key)?.map(|value| RunRecord::decode(&value)).transpose()?;
     let mut after = before.clone().unwrap_or_default();
     change(&mut after);
+    after.changed_seq = by.get();
     let start = rollup::started_at(&after);
     if let Some(before) = &before {
         let start_before = rollup::started_at(before);

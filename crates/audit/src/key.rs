@@ -10,8 +10,11 @@
 //! | 02 | hash of a source id, hash of its session | `Seq`, digest | `source_id` |
 //! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
 //! | 04 | `Seq` of a record that is damaged, no readable event, or repeats an event id | why | `anomaly` |
+//! | 05 | `Seq` of a superseding event | `Seq` of the event that it superseded | `supersession` |
 //! | 10 | position | – | `stream` |
 //! | 11 | dimension, value, position | – | `stream` |
+//! | 12 | position of a superseded event | `Seq` of what superseded it | `stream` |
+//! | 13 | dimension, value, position of a superseded event | `Seq` of what superseded it | `stream` |
 //! | 20 | run id | the run's figures | `run` |
 //! | 21 | start of a run, run id | – | `run_start` |
 //! | 22 | parent's run id, run id | – | `run_child` |
@@ -19,6 +22,10 @@
 //!
 //! Integers are big-endian, so that bytes sort as numbers do; times have their sign bit flipped. Text that is followed
 //! by something else is terminated (see [`push_text`]), so that no value is a prefix of another.
+//!
+//! INVARIANT: an event is known from its own `Seq` until before the one that supersedes it, and is in its streams (10,
+//! 11) or, later, in their histories (12, 13), never in both. So the streams are exact for the present, and with their
+//! histories for any earlier `Seq`.
 //!
 //! Format: FORMAT.md#index-keys
 
@@ -31,13 +38,14 @@ pub(crate) mod run_start;
 pub(crate) mod source_id;
 pub(crate) mod stream;
 pub(crate) mod superseded;
+pub(crate) mod supersession;
 
 use runledger_wal::Seq;
 
 use crate::Timestamp;
 
 /// Changed whenever a key or a value changes its bytes: an index of another version is rebuilt.
-pub(crate) const KEY_SCHEMA_VERSION: u32 = 2;
+pub(crate) const KEY_SCHEMA_VERSION: u32 = 3;
 
 /// The first byte of every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +55,11 @@ pub(crate) enum Tag {
     SourceId = 0x02,
     Superseded = 0x03,
     Anomaly = 0x04,
+    Supersession = 0x05,
     Time = 0x10,
     Dimension = 0x11,
+    TimeHistory = 0x12,
+    DimensionHistory = 0x13,
     Run = 0x20,
     RunStart = 0x21,
     RunChild = 0x22,
@@ -115,6 +126,19 @@ pub(crate) fn seq_from_bytes(bytes: &[u8]) -> Option<Seq> {
     bytes.try_into().ok().map(|bytes| Seq::new(u64::from_be_bytes(bytes)))
 }
 
+/// A `Seq` without the zero bytes in front, for values: they need not sort.
+pub(crate) fn short_seq(seq: Seq) -> Vec<u8> {
+    seq.get().to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
+}
+
+/// The `Seq` of [`short_seq`]; refuses any other form of it.
+pub(crate) fn decode_short_seq(value: &[u8]) -> Result<Seq, MalformedKey> {
+    if value.len() > size_of::<u64>() || value.first() == Some(&0) {
+        return Err(MalformedKey::new("Seq"));
+    }
+    Ok(Seq::new(value.iter().fold(0, |seq, byte| seq << 8 | u64::from(*byte))))
+}
+
 /// Appends text so that it sorts as it did and its end can be found: a zero byte becomes `00 FF`, the end is `00 00`.
 pub(crate) fn push_text(key: &mut Vec<u8>, text: &str) {
     for &byte in text.as_bytes() {
@@ -156,6 +180,15 @@ mod tests {
             let (a, b) = (position(a), position(b));
             prop_assert_eq!(a.cmp(&b), a.to_bytes().cmp(&b.to_bytes()));
             prop_assert_eq!(Position::from_bytes(&a.to_bytes()), Ok(a));
+        }
+
+        #[test]
+        fn a_seq_is_decoded_from_its_only_form(seq: u64, shift in 0u32..64) {
+            let seq = Seq::new(seq >> shift);
+            let bytes = short_seq(seq);
+            prop_assert_eq!(decode_short_seq(&bytes), Ok(seq));
+            prop_assert!(decode_short_seq(&[&[0], &bytes[..]].concat()).is_err());
+            prop_assert!(decode_short_seq(&[1; 9]).is_err());
         }
 
         #[test]

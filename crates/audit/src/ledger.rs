@@ -4,6 +4,7 @@
 //! is cheap to clone and may be used from any thread; the last clone that is dropped closes the ledger.
 
 mod append;
+mod as_of;
 mod ask;
 mod health;
 mod in_flight;
@@ -12,6 +13,7 @@ mod interruptions;
 mod open;
 mod read;
 mod runs;
+mod runs_as_of;
 mod stats;
 mod tail;
 

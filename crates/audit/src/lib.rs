@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod as_of;
 pub mod body;
 mod checkpoint;
 mod codec;
@@ -45,6 +46,7 @@ mod run_summary;
 mod source_digest;
 mod time;
 
+pub use as_of::AsOf;
 pub use body::{
     Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged,
     ToolCall, Unparsed, Usage, WorkspaceAction, WorkspaceEvent,

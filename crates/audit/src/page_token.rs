@@ -1,7 +1,8 @@
 //! Where a page of an answer ended, so that the next one goes on there.
 //!
-//! A token remembers how far the log reached when the first page was made: events that arrive later, whatever their
-//! time, are left out of the pages that follow, so that no page repeats or skips one.
+//! A token remembers which records the first page rested on. The pages that follow answer as of then: events that
+//! arrive later, whatever their time, are left out, and what they supersede stays in, so that no page repeats or skips
+//! one.
 //!
 //! Format: FORMAT.md#page-token
 
@@ -13,7 +14,7 @@ use runledger_wal::Seq;
 use crate::key::Position;
 use crate::{EventFilter, Order, Timestamp};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const BODY_BYTES: usize = 34;
 const TOKEN_BYTES: usize = BODY_BYTES + CHECK_BYTES;
 const CHECK_BYTES: usize = 4;
@@ -23,7 +24,7 @@ const CHECK_BYTES: usize = 4;
 pub struct PageToken {
     pub(crate) filter: u64,
     pub(crate) order: Order,
-    /// Events at this `Seq` or later came after the first page.
+    /// The first page rested on the records before this one.
     pub(crate) seen: Seq,
     pub(crate) last: Position,
 }

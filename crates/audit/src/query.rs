@@ -2,4 +2,6 @@
 
 pub(crate) mod join;
 pub(crate) mod matching;
+pub(crate) mod moment;
 pub(crate) mod positions;
+pub(crate) mod rank;

@@ -71,7 +71,7 @@ pub(crate) enum Command {
     /// Show a run, then its events in order (with --json: first the run, then one event per line)
     Run(RunArguments),
     /// Give an imported session back, byte for byte as its tool wrote it
-    Transcript(RunArguments),
+    Transcript(TranscriptArguments),
     /// Print events in the order of the log
     Tail(TailArguments),
     /// Re-hash everything and name what is damaged
@@ -196,9 +196,23 @@ pub(crate) struct EventsArguments {
     /// When, in what order, and how many
     #[command(flatten)]
     pub(crate) window: Window,
+    /// As of when
+    #[command(flatten)]
+    pub(crate) moment: Moment,
     /// Go on where the list before ended: the token that it printed on standard error
     #[arg(long, value_name = "TOKEN", value_parser = page_token)]
     pub(crate) page: Option<PageToken>,
+}
+
+/// As of when to answer.
+#[derive(Debug, Args)]
+pub(crate) struct Moment {
+    /// As the ledger knew it at this time, by when events were committed; the same forms as --from
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) as_of: Option<String>,
+    /// As the ledger knew it right after the event with this number
+    #[arg(long, value_name = "SEQ", conflicts_with = "as_of")]
+    pub(crate) as_of_seq: Option<u64>,
 }
 
 /// The options that all lists share.
@@ -268,11 +282,24 @@ pub(crate) struct RunsArguments {
     /// When they started, in what order, and how many
     #[command(flatten)]
     pub(crate) window: Window,
+    /// As of when
+    #[command(flatten)]
+    pub(crate) moment: Moment,
 }
 
-/// `run RUN`, `transcript RUN`
+/// `run RUN`
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
+    /// The run's id, as `runs` prints it
+    pub(crate) run: String,
+    /// As of when
+    #[command(flatten)]
+    pub(crate) moment: Moment,
+}
+
+/// `transcript RUN`
+#[derive(Debug, Args)]
+pub(crate) struct TranscriptArguments {
     /// The run's id, as `runs` prints it
     pub(crate) run: String,
 }

@@ -9,8 +9,9 @@ use std::fmt::Display;
 use jiff::fmt::friendly::SpanParser;
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::{Span, Zoned};
-use runledger::Timestamp;
+use runledger::{AsOf, Seq, Timestamp};
 
+use crate::arguments::Moment;
 use crate::output;
 
 /// What is accepted, for the message of a refusal and for the help of each option that takes a time.
@@ -44,6 +45,14 @@ pub(crate) fn resolve(
     let time = parse(option, text, now)?;
     output::remark(format_args!("{option} {time}"));
     Ok(Some(time))
+}
+
+/// Reads the moment that a question is asked as of, if one was given.
+pub(crate) fn resolve_moment(moment: &Moment, now: &Zoned) -> Result<Option<AsOf>, InvalidTime> {
+    if let Some(seq) = moment.as_of_seq {
+        return Ok(Some(AsOf::Seq(Seq::new(seq))));
+    }
+    Ok(resolve("--as-of", moment.as_of.as_deref(), now)?.map(AsOf::CommitTime))
 }
 
 /// Reads `text`, the value of `option`, as seen at the time and in the zone of `now`.

@@ -17,6 +17,12 @@ pub(crate) fn prefix() -> Vec<u8> {
     vec![Tag::Run.byte()]
 }
 
+/// The id of the run that a key names.
+pub(crate) fn decode(key: &[u8]) -> Result<&str, MalformedKey> {
+    let run_id = key.strip_prefix(&[Tag::Run.byte()]).and_then(|id| std::str::from_utf8(id).ok());
+    run_id.ok_or(MalformedKey::new("run key"))
+}
+
 /// Totals over the events of a run, those that were superseded not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Archive, Serialize, Deserialize)]
 pub(crate) struct Totals {
@@ -36,6 +42,8 @@ pub(crate) struct Totals {
 /// What the index knows of a run. Times are nanoseconds since the epoch.
 #[derive(Debug, Clone, Default, PartialEq, Archive, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
+    /// The last event that changed any of this: as of that `Seq` and later, this is what was known.
+    pub(crate) changed_seq: u64,
     /// Time of the run's earliest event; stands in for the start of a run that nobody announced.
     pub(crate) first_activity: i64,
     pub(crate) last_activity: i64,

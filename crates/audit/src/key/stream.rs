@@ -1,7 +1,12 @@
-//! Tags 10 and 11: the streams. Every event is in the stream of all times, and in one stream for each value that it
+//! Tags 10 and 11: the streams. Every event that was not superseded is in the stream of all times, and in one stream for each value that it
 //! has in a dimension. The values are empty: the key says it all.
 //!
+//! Tags 12 and 13: their histories. When an event is superseded, its keys move there, with the `Seq` of what superseded
+//! it as their value.
+//!
 //! Format: FORMAT.md#index-keys
+
+use runledger_wal::Seq;
 
 use super::{MalformedKey, Position, Tag, push_text};
 use crate::{Body, Event};
@@ -79,9 +84,24 @@ impl StreamPrefix {
 
     /// The stream of the events that have this value.
     pub(crate) fn dimension(dimension: Dimension, value: &str) -> Self {
-        let mut prefix = vec![Tag::Dimension.byte(), dimension as u8];
+        let mut prefix = Vec::with_capacity(4 + value.len() + Position::LENGTH);
+        prefix.extend_from_slice(&[Tag::Dimension.byte(), dimension as u8]);
         push_text(&mut prefix, value);
         Self(prefix)
+    }
+
+    /// The history of this stream: what was in it once.
+    pub(crate) fn history(&self) -> Self {
+        let mut history = self.clone();
+        if let Some(tag) = history.0.first_mut() {
+            let of_all = *tag == Tag::Time.byte();
+            *tag = if of_all { Tag::TimeHistory } else { Tag::DimensionHistory }.byte();
+        }
+        history
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The key of the event at `position`.
@@ -90,23 +110,32 @@ impl StreamPrefix {
     }
 
     /// The position that a key of this stream names.
-    pub(crate) fn position(&self, key: &[u8]) -> Result<Position, MalformedKey> {
+    #[cfg(test)]
+    fn position(&self, key: &[u8]) -> Result<Position, MalformedKey> {
         Position::from_bytes(key.strip_prefix(&self.0[..]).ok_or(MalformedKey::new("stream key"))?)
     }
 }
 
-/// The keys of every stream that `event` is in.
-pub(crate) fn keys(event: &Event, position: Position) -> impl Iterator<Item = Vec<u8>> {
+/// Every stream that `event` is in.
+pub(crate) fn of(event: &Event) -> impl Iterator<Item = StreamPrefix> {
     let by_dimension = Dimension::ALL.iter().filter_map(move |&dimension| {
-        dimension.of(event).map(|value| StreamPrefix::dimension(dimension, value).key(position))
+        dimension.of(event).map(|value| StreamPrefix::dimension(dimension, value))
     });
-    std::iter::once(StreamPrefix::time().key(position)).chain(by_dimension)
+    std::iter::once(StreamPrefix::time()).chain(by_dimension)
+}
+
+/// The value of a key in a history.
+pub(crate) fn history_value(superseded_by: Seq) -> Vec<u8> {
+    super::short_seq(superseded_by)
+}
+
+/// What superseded the event of a key in a history.
+pub(crate) fn decode_history_value(value: &[u8]) -> Result<Seq, MalformedKey> {
+    super::decode_short_seq(value)
 }
 
 #[cfg(test)]
 mod tests {
-    use runledger_wal::Seq;
-
     use super::*;
     use crate::{RunStarted, Timestamp, ToolCall};
 
@@ -116,7 +145,7 @@ mod tests {
     fn an_event_is_in_the_stream_of_each_value_it_has() {
         let call = ToolCall { tool_id: "Bash".into(), ..ToolCall::default() };
         let event = Event::new(Body::ToolCall(call)).with_run("r");
-        let keys: Vec<_> = keys(&event, POSITION).collect();
+        let keys: Vec<_> = of(&event).map(|stream| stream.key(POSITION)).collect();
         for (dimension, value) in
             [(Dimension::Run, "r"), (Dimension::Kind, "tool_call"), (Dimension::Tool, "Bash")]
         {
@@ -134,6 +163,15 @@ mod tests {
     fn a_value_is_not_found_under_another_that_starts_with_it() {
         let event = Event::new(Body::RunStarted(RunStarted::default())).with_run("run-10");
         let other = StreamPrefix::dimension(Dimension::Run, "run-1");
-        assert!(keys(&event, POSITION).all(|key| other.position(&key).is_err()));
+        assert!(of(&event).all(|stream| other.position(&stream.key(POSITION)).is_err()));
+    }
+
+    #[test]
+    fn a_history_lies_apart_from_every_stream() {
+        let event = Event::new(Body::RunStarted(RunStarted::default())).with_run("r");
+        let streams: Vec<_> = of(&event).collect();
+        let tags = [Tag::TimeHistory.byte(), Tag::DimensionHistory.byte(), Tag::DimensionHistory.byte()];
+        assert_eq!(streams.iter().map(|stream| stream.history().0[0]).collect::<Vec<_>>(), tags);
+        assert!(streams.iter().all(|stream| stream.history().0[1..] == stream.0[1..]));
     }
 }

@@ -64,13 +64,15 @@ impl Ledger {
         }
     }
 
-    /// The events that match `filter`, in its order, at most as many as its limit. Superseded events are left out.
+    /// The events that match `filter`, in its order, at most as many as its limit. Superseded events are left out. The
+    /// pages of an answer all rest on the same events, whatever is appended or superseded between them.
     ///
     /// The answer holds every event that was acknowledged before the call.
     pub fn events(&self, filter: &EventFilter) -> Result<Page<StoredEvent>, QueryError> {
         let page = filter.page.map(|page| page.check(filter)).transpose()?;
         self.core.ask(|view, end| {
-            let mut matching = Matching::new(view, filter, page, end);
+            let moment = self.core.moment(view, end, filter.as_of, page)?;
+            let mut matching = Matching::new(view, filter, page, moment);
             let (mut items, mut last, mut more) = (Vec::new(), None, false);
             while let Some(position) = matching.advance()? {
                 if items.len() == filter.limit {
@@ -83,7 +85,7 @@ impl Ledger {
             let next = last.filter(|_| more).map(|last| PageToken {
                 filter: filter.fingerprint(),
                 order: filter.order,
-                seen: matching.seen(),
+                seen: moment.end(),
                 last,
             });
             Ok(Page { items, next })
@@ -93,7 +95,8 @@ impl Ledger {
     /// How many events match `filter`, whatever its limit and page. Reads no event.
     pub fn count(&self, filter: &EventFilter) -> Result<u64, QueryError> {
         self.core.ask(|view, end| {
-            let mut matching = Matching::new(view, filter, None, end);
+            let moment = self.core.moment(view, end, filter.as_of, None)?;
+            let mut matching = Matching::new(view, filter, None, moment);
             let mut count = 0;
             while matching.advance()?.is_some() {
                 count += 1;

@@ -3,14 +3,18 @@
 use runledger_store::{KeyRange, View};
 use runledger_wal::Seq;
 
-use super::Ledger;
 use super::read::StoredEvent;
+use super::{Core, Ledger};
 use crate::key::run::{RunRecord, Totals};
 use crate::key::{self, prefix_end};
+use crate::query::moment::Moment;
 use crate::{
-    Body, Content, Json, Order, QueryError, RunFilter, RunStatistics, RunStatus, RunSummary, Timestamp,
+    AsOf, Body, Content, Json, Order, QueryError, RunFilter, RunStatistics, RunStatus, RunSummary, Timestamp,
     rollup,
 };
+
+/// A run's id and its figures.
+type Found = (String, RunRecord);
 
 impl Ledger {
     /// The run of this id.
@@ -19,20 +23,30 @@ impl Ledger {
         record.map(|record| self.summarize(run_id, &record)).transpose()
     }
 
+    /// The run of this id as it was known then; nothing if it was not.
+    pub fn run_as_of(&self, run_id: &str, as_of: AsOf) -> Result<Option<RunSummary>, QueryError> {
+        let record = self.core.ask(|view, end| {
+            let moment = self.core.moment(view, end, Some(as_of), None)?;
+            let Some(present) = record_of(view, run_id)? else { return Ok(None) };
+            self.core.run_record_at(view, run_id, present, moment)
+        })?;
+        record.map(|record| self.summarize(run_id, &record)).transpose()
+    }
+
     /// The runs that match `filter`, by their start.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, QueryError> {
-        let found = self.core.ask(|view, _| {
-            let (mut passed, mut found) = (0, Vec::new());
-            for key in starts(view, filter) {
-                if found.len() == filter.limit {
-                    break;
-                }
-                let Some(run) = matching_run(view, key, filter)? else { continue };
-                if passed < filter.offset {
-                    passed += 1;
-                } else {
-                    found.push(run);
-                }
+        let found = self.core.ask(|view, end| {
+            let mut found = Vec::new();
+            let mut passed = 0;
+            if filter.limit > 0 {
+                self.core.each_matching_run(view, end, filter, |run| {
+                    if passed < filter.offset {
+                        passed += 1;
+                    } else {
+                        found.push(run);
+                    }
+                    found.len() < filter.limit
+                })?;
             }
             Ok(found)
         })?;
@@ -41,11 +55,12 @@ impl Ledger {
 
     /// How many runs match `filter`, whatever its offset and limit.
     pub fn count_runs(&self, filter: &RunFilter) -> Result<u64, QueryError> {
-        self.core.ask(|view, _| {
+        self.core.ask(|view, end| {
             let mut count = 0;
-            for key in starts(view, filter) {
-                count += u64::from(matching_run(view, key, filter)?.is_some());
-            }
+            self.core.each_matching_run(view, end, filter, |_| {
+                count += 1;
+                true
+            })?;
             Ok(count)
         })
     }
@@ -97,6 +112,62 @@ impl Ledger {
     }
 }
 
+impl Core {
+    /// Shows the runs that match, in the filter's order, for as long as `goes_on` says so.
+    fn each_matching_run(
+        &self,
+        view: &View,
+        durable_end: Seq,
+        filter: &RunFilter,
+        mut goes_on: impl FnMut(Found) -> bool,
+    ) -> Result<(), QueryError> {
+        let Some(as_of) = filter.as_of else {
+            for key in starts(view, filter) {
+                let key = key?;
+                let (_, run_id) = key::run_start::decode(&key)?;
+                let record = record_of(view, run_id)?.filter(|record| matches(record, filter));
+                if record.is_some_and(|record| !goes_on((run_id.to_owned(), record))) {
+                    break;
+                }
+            }
+            return Ok(());
+        };
+        let moment = self.moment(view, durable_end, Some(as_of), None)?;
+        for found in self.runs_as_of(view, filter, moment)? {
+            if !goes_on(found) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs that matched at `moment`, in the filter's order. A run's start may have changed since, so that all of
+    /// them have to be looked at; only those that changed since have to be folded anew.
+    fn runs_as_of(&self, view: &View, filter: &RunFilter, moment: Moment) -> Result<Vec<Found>, QueryError> {
+        let mut found = Vec::new();
+        for entry in view.prefix(&key::run::prefix()) {
+            let (key, value) = entry?;
+            let run_id = key::run::decode(&key)?;
+            let present = RunRecord::decode(&value)?;
+            let Some(record) = self.run_record_at(view, run_id, present, moment)? else { continue };
+            let start = rollup::started_at(&record);
+            let is_in_time = filter.started_from.is_none_or(|from| from <= start)
+                && filter.started_to.is_none_or(|to| start < to);
+            if is_in_time && matches(&record, filter) {
+                found.push((run_id.to_owned(), record));
+            }
+        }
+        found.sort_unstable_by(|(id, record), (other_id, other)| {
+            let by_start = rollup::started_at(record).cmp(&rollup::started_at(other));
+            by_start.then_with(|| id.cmp(other_id))
+        });
+        if filter.order == Order::Descending {
+            found.reverse();
+        }
+        Ok(found)
+    }
+}
+
 /// The keys of the runs that started within the filter's bounds, in its order.
 fn starts(view: &View, filter: &RunFilter) -> Box<dyn Iterator<Item = Result<Vec<u8>, QueryError>>> {
     let lower = key::run_start::bound(filter.started_from.unwrap_or(Timestamp::MIN));
@@ -110,18 +181,6 @@ fn starts(view: &View, filter: &RunFilter) -> Box<dyn Iterator<Item = Result<Vec
         Order::Ascending => Box::new(keys.map(key)),
         Order::Descending => Box::new(keys.rev().map(key)),
     }
-}
-
-/// The run that a key of the starts names, if it matches.
-fn matching_run(
-    view: &View,
-    start_key: Result<Vec<u8>, QueryError>,
-    filter: &RunFilter,
-) -> Result<Option<(String, RunRecord)>, QueryError> {
-    let start_key = start_key?;
-    let (_, run_id) = key::run_start::decode(&start_key)?;
-    let record = record_of(view, run_id)?.filter(|record| matches(record, filter));
-    Ok(record.map(|record| (run_id.to_owned(), record)))
 }
 
 fn record_of(view: &View, run_id: &str) -> Result<Option<RunRecord>, QueryError> {

@@ -3,131 +3,181 @@
 //! A conjunction is a zigzag join: whichever stream stands furthest ahead names the next candidate, and the others
 //! seek to it, so that what only one stream holds is passed over in one step. (The technique is that of sorted-set
 //! intersection by galloping; see E. Demaine, A. López-Ortiz, J. I. Munro, "Adaptive set intersections, unions, and
-//! differences", SODA 2000.)
+//! differences", SODA 2000.) The stream that refuses most candidates is asked first, as far as the walk has learned by
+//! then which one that is: no statistics are kept, and what is learned follows the data from place to place.
 
-use crate::Order;
-use crate::key::Position;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
-/// Positions in one order, by seeking.
+use super::rank::Rank;
+
+/// Ranks in ascending order, by seeking.
 pub(crate) trait Positions {
     /// Why a seek can fail.
     type Error;
 
-    /// The first position at or after `target`, in the order of the stream. Targets never go back.
-    fn seek(&mut self, target: Position) -> Result<Option<Position>, Self::Error>;
+    /// The first rank at or after `target`. Targets never go back.
+    fn seek(&mut self, target: Rank) -> Result<Option<Rank>, Self::Error>;
 }
 
-/// Where a walk in this order begins.
-pub(crate) const fn first(order: Order) -> Position {
-    match order {
-        Order::Ascending => Position::MIN,
-        Order::Descending => Position::MAX,
-    }
-}
-
-/// The position right behind `position` in this order; `None` behind the last.
-pub(crate) fn successor(position: Position, order: Order) -> Option<Position> {
-    let (time, seq) = (position.time.as_nanoseconds(), position.seq.get());
-    let (time, seq) = match order {
-        Order::Ascending => match seq.checked_add(1) {
-            Some(seq) => (time, seq),
-            None => (time.checked_add(1)?, 0),
-        },
-        Order::Descending => match seq.checked_sub(1) {
-            Some(seq) => (time, seq),
-            None => (time.checked_sub(1)?, u64::MAX),
-        },
-    };
-    Some(Position { time: crate::Timestamp::from_nanoseconds(time), seq: runledger_wal::Seq::new(seq) })
-}
-
-/// Whether `a` comes before `b` in this order.
-pub(crate) fn precedes(a: Position, b: Position, order: Order) -> bool {
-    match order {
-        Order::Ascending => a < b,
-        Order::Descending => a > b,
-    }
-}
-
-/// The positions of any of several streams, each once.
+/// The ranks of any of several streams, each once.
 pub(crate) struct Union<P> {
     streams: Vec<P>,
-    order: Order,
-    heads: Vec<Head>,
-}
-
-/// Where a stream of a union stands.
-#[derive(Clone, Copy)]
-enum Head {
-    BeforeFirstSeek,
-    At(Position),
-    Ended,
+    /// Where the streams stand that have not ended, the nearest first. Empty before the first seek, too.
+    heads: BinaryHeap<Reverse<(Rank, usize)>>,
+    is_placed: bool,
 }
 
 impl<P: Positions> Union<P> {
-    pub(crate) fn new(streams: Vec<P>, order: Order) -> Self {
-        let heads = vec![Head::BeforeFirstSeek; streams.len()];
-        Self { streams, order, heads }
+    pub(crate) fn new(streams: Vec<P>) -> Self {
+        Self { heads: BinaryHeap::with_capacity(streams.len()), streams, is_placed: false }
+    }
+
+    fn place(&mut self, target: Rank) -> Result<(), P::Error> {
+        self.is_placed = true;
+        for (index, stream) in self.streams.iter_mut().enumerate() {
+            if let Some(found) = stream.seek(target)? {
+                self.heads.push(Reverse((found, index)));
+            }
+        }
+        Ok(())
     }
 }
 
 impl<P: Positions> Positions for Union<P> {
     type Error = P::Error;
 
-    fn seek(&mut self, target: Position) -> Result<Option<Position>, P::Error> {
-        let mut nearest: Option<Position> = None;
-        for (stream, head) in self.streams.iter_mut().zip(&mut self.heads) {
-            let stands_before = match head {
-                Head::BeforeFirstSeek => true,
-                Head::At(position) => precedes(*position, target, self.order),
-                Head::Ended => false,
-            };
-            if stands_before {
-                *head = stream.seek(target)?.map_or(Head::Ended, Head::At);
+    fn seek(&mut self, target: Rank) -> Result<Option<Rank>, P::Error> {
+        if !self.is_placed {
+            self.place(target)?;
+        }
+        while let Some(mut nearest) = self.heads.peek_mut() {
+            let Reverse((rank, index)) = *nearest;
+            if rank >= target {
+                return Ok(Some(rank));
             }
-            if let Head::At(position) = *head
-                && nearest.is_none_or(|nearest| precedes(position, nearest, self.order))
-            {
-                nearest = Some(position);
+            let stream = self.streams.get_mut(index).expect("heads are of streams");
+            match stream.seek(target)? {
+                Some(found) => *nearest = Reverse((found, index)),
+                None => drop(PeekMut::pop(nearest)),
             }
         }
-        Ok(nearest)
+        Ok(None)
     }
 }
 
-/// The positions that all of several streams have.
+/// A stream in a join, and what the join has learned of it.
+pub(crate) struct Member<P> {
+    pub(crate) positions: P,
+    /// Which of the streams that the join was made of.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by explanations"))]
+    pub(crate) index: usize,
+    /// How many candidates it refused.
+    pub(crate) refused: u64,
+    recent: Tally,
+}
+
+/// How often a stream was asked of late, and how often it refused.
+#[derive(Default, Clone, Copy)]
+struct Tally {
+    asked: u32,
+    refused: u32,
+}
+
+/// What came before so many questions counts half: streams are dense here and sparse there.
+const ASKED_RECENTLY_MAX: u32 = 256;
+
+impl Tally {
+    fn add(&mut self, has_refused: bool) {
+        if self.asked == ASKED_RECENTLY_MAX {
+            (self.asked, self.refused) = (self.asked / 2, self.refused / 2);
+        }
+        self.asked += 1;
+        self.refused += u32::from(has_refused);
+    }
+
+    fn refuses_more_than(self, other: Self) -> bool {
+        self.refused * other.asked > other.refused * self.asked
+    }
+}
+
+/// The ranks that all of several streams have.
 pub(crate) struct Join<P> {
-    streams: Vec<P>,
-    order: Order,
+    members: Vec<Member<P>>,
     /// Where the next seek starts; `None` once a stream has ended.
-    next: Option<Position>,
+    next: Option<Rank>,
+    is_placed: bool,
 }
 
 impl<P: Positions> Join<P> {
     /// A join that begins at `start`.
-    pub(crate) fn new(streams: Vec<P>, order: Order, start: Option<Position>) -> Self {
-        Self { streams, order, next: start }
+    pub(crate) fn new(streams: Vec<P>, start: Option<Rank>) -> Self {
+        let member = |(index, positions)| Member { positions, index, refused: 0, recent: Tally::default() };
+        Self { members: streams.into_iter().enumerate().map(member).collect(), next: start, is_placed: false }
     }
 
-    /// The next position that all streams have.
-    pub(crate) fn advance(&mut self) -> Result<Option<Position>, P::Error> {
-        let Some(mut candidate) = self.next.take() else { return Ok(None) };
-        let mut agreeing = 0;
-        while agreeing < self.streams.len() {
-            agreeing = 0;
-            for stream in &mut self.streams {
-                let Some(found) = stream.seek(candidate)? else { return Ok(None) };
-                if found == candidate {
-                    agreeing += 1;
-                } else {
-                    // The streams before this one have to follow: another round.
+    /// The streams, in the order in which they are asked now.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by explanations"))]
+    pub(crate) fn members(&self) -> &[Member<P>] {
+        &self.members
+    }
+
+    /// The next rank that all streams have.
+    pub(crate) fn advance(&mut self) -> Result<Option<Rank>, P::Error> {
+        let Some(start) = self.next.take() else { return Ok(None) };
+        let Some(mut candidate) = (if self.is_placed { Some(start) } else { self.place(start)? }) else {
+            return Ok(None);
+        };
+        // The place of the stream that named the candidate: it need not be asked.
+        let mut named_by = None;
+        'candidates: loop {
+            for place in 0..self.members.len() {
+                if named_by == Some(place) {
+                    continue;
+                }
+                let Some(member) = self.members.get_mut(place) else { break };
+                let Some(found) = member.positions.seek(candidate)? else { return Ok(None) };
+                let has_refused = found != candidate;
+                member.recent.add(has_refused);
+                if has_refused {
+                    member.refused += 1;
                     candidate = found;
-                    agreeing = 0;
+                    named_by = Some(self.promote(place));
+                    continue 'candidates;
                 }
             }
+            self.next = candidate.next();
+            return Ok(Some(candidate));
         }
-        self.next = successor(candidate, self.order);
-        Ok(Some(candidate))
+    }
+
+    /// Seeks in every stream once, and orders them by where that led: whichever comes furthest is likely the sparsest.
+    /// A stream without keys ends the join here.
+    fn place(&mut self, start: Rank) -> Result<Option<Rank>, P::Error> {
+        self.is_placed = true;
+        let mut furthest = start;
+        let mut landed = Vec::with_capacity(self.members.len());
+        for mut member in self.members.drain(..) {
+            let Some(found) = member.positions.seek(start)? else { return Ok(None) };
+            furthest = furthest.max(found);
+            landed.push((found, member));
+        }
+        landed.sort_by_key(|(found, _)| Reverse(*found));
+        self.members.extend(landed.into_iter().map(|(_, member)| member));
+        Ok(Some(furthest))
+    }
+
+    /// Moves a stream one place ahead of one that refuses less often. Gives its place.
+    fn promote(&mut self, place: usize) -> usize {
+        let Some(ahead) = place.checked_sub(1) else { return place };
+        match self.members.get(ahead..=place) {
+            Some([before, this]) if this.recent.refuses_more_than(before.recent) => {
+                self.members.swap(ahead, place);
+                ahead
+            }
+            _ => place,
+        }
     }
 }
 
@@ -140,59 +190,72 @@ mod tests {
     use runledger_wal::Seq;
 
     use super::*;
-    use crate::Timestamp;
+    use crate::key::Position;
+    use crate::{Order, Timestamp};
 
-    struct Sorted(BTreeSet<Position>, Order);
+    struct Sorted(BTreeSet<Rank>);
 
     impl Positions for Sorted {
         type Error = Infallible;
 
-        fn seek(&mut self, target: Position) -> Result<Option<Position>, Infallible> {
-            Ok(match self.1 {
-                Order::Ascending => self.0.range(target..).next().copied(),
-                Order::Descending => self.0.range(..=target).next_back().copied(),
-            })
+        fn seek(&mut self, target: Rank) -> Result<Option<Rank>, Infallible> {
+            Ok(self.0.range(target..).next().copied())
         }
     }
 
-    fn position((time, seq): (i64, u64)) -> Position {
-        Position { time: Timestamp::from_nanoseconds(time), seq: Seq::new(seq) }
+    fn rank((time, seq): (i64, u64)) -> Rank {
+        Rank::of(Position { time: Timestamp::from_nanoseconds(time), seq: Seq::new(seq) }, Order::Ascending)
     }
 
-    fn drain<P: Positions<Error = Infallible>>(mut join: Join<P>) -> Vec<Position> {
+    fn drain<P: Positions<Error = Infallible>>(join: &mut Join<P>) -> Vec<Rank> {
         std::iter::from_fn(|| join.advance().unwrap_or_else(|never| match never {})).collect()
     }
 
-    fn sets() -> impl Strategy<Value = Vec<BTreeSet<Position>>> {
+    fn sets() -> impl Strategy<Value = Vec<BTreeSet<Rank>>> {
         let near_the_ends = prop_oneof![0_u64..4, Just(u64::MAX), Just(u64::MAX - 1)];
-        let positions = proptest::collection::btree_set((-2_i64..3, near_the_ends).prop_map(position), 0..20);
-        proptest::collection::vec(positions, 1..4)
+        let times = prop_oneof![-2_i64..3, Just(i64::MIN), Just(i64::MAX)];
+        let ranks = proptest::collection::btree_set((times, near_the_ends).prop_map(rank), 0..20);
+        proptest::collection::vec(ranks, 1..5)
     }
 
     proptest! {
         #[test]
-        fn a_join_is_the_intersection_in_order(sets in sets(), descending: bool) {
-            let order = if descending { Order::Descending } else { Order::Ascending };
-            let mut expected: Vec<_> =
-                sets[0].iter().copied().filter(|position| sets.iter().all(|set| set.contains(position))).collect();
-            if descending { expected.reverse(); }
-            let streams = sets.into_iter().map(|set| Sorted(set, order)).collect();
-            prop_assert_eq!(drain(Join::new(streams, order, Some(first(order)))), expected);
+        fn a_join_is_the_intersection_in_order(sets in sets()) {
+            let expected: Vec<_> =
+                sets[0].iter().copied().filter(|rank| sets.iter().all(|set| set.contains(rank))).collect();
+            let streams = sets.into_iter().map(Sorted).collect();
+            prop_assert_eq!(drain(&mut Join::new(streams, Some(Rank::FIRST))), expected);
         }
 
         #[test]
-        fn a_union_has_each_position_once_in_order(sets in sets(), descending: bool) {
-            let order = if descending { Order::Descending } else { Order::Ascending };
-            let mut expected: Vec<_> = sets.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
-            if descending { expected.reverse(); }
-            let union = Union::new(sets.into_iter().map(|set| Sorted(set, order)).collect(), order);
-            prop_assert_eq!(drain(Join::new(vec![union], order, Some(first(order)))), expected);
+        fn a_union_has_each_rank_once_in_order(sets in sets()) {
+            let expected: Vec<_> = sets.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+            let union = Union::new(sets.into_iter().map(Sorted).collect());
+            prop_assert_eq!(drain(&mut Join::new(vec![union], Some(Rank::FIRST))), expected);
+        }
+
+        #[test]
+        fn a_join_of_unions_is_the_intersection_of_unions(left in sets(), right in sets()) {
+            let whole = |sets: &[BTreeSet<Rank>]| sets.iter().flatten().copied().collect::<BTreeSet<_>>();
+            let expected: Vec<_> = whole(&left).intersection(&whole(&right)).copied().collect();
+            let unions = [left, right].map(|sets| Union::new(sets.into_iter().map(Sorted).collect()));
+            prop_assert_eq!(drain(&mut Join::new(unions.into(), Some(Rank::FIRST))), expected);
         }
     }
 
     #[test]
-    fn the_walk_ends_at_the_ends_of_time() {
-        assert_eq!(successor(Position::MAX, Order::Ascending), None);
-        assert_eq!(successor(Position::MIN, Order::Descending), None);
+    fn the_sparsest_stream_comes_to_be_asked_first() {
+        let every = |step| Sorted((0..10_000).step_by(step).map(|time| rank((time, 0))).collect());
+        let mut join = Join::new(vec![every(1), every(10), every(1_000), every(2)], Some(Rank::FIRST));
+        assert_eq!(drain(&mut join).len(), 10);
+        assert_eq!(join.members()[0].index, 2);
+        let refused: u64 = join.members().iter().map(|member| member.refused).sum();
+        assert!(refused < 60, "{refused} candidates were refused");
+    }
+
+    #[test]
+    fn an_empty_stream_ends_the_join_before_the_others_are_walked() {
+        let streams = vec![Sorted(BTreeSet::new()), Sorted((0..9).map(|time| rank((time, 0))).collect())];
+        assert!(drain(&mut Join::new(streams, Some(Rank::FIRST))).is_empty());
     }
 }

@@ -3,9 +3,11 @@
 use std::ops::Bound;
 
 use runledger_store::{Cursor, KeyRange, ReadError, View};
+use runledger_wal::Seq;
 
-use super::join::{Positions, precedes};
-use crate::key::stream::StreamPrefix;
+use super::join::Positions;
+use super::rank::Rank;
+use crate::key::stream::{self, StreamPrefix};
 use crate::key::{MalformedKey, Position};
 use crate::{Order, Timestamp};
 
@@ -21,71 +23,134 @@ pub enum StreamError {
     Malformed(#[from] MalformedKey),
 }
 
+/// In which order a stream is walked, and between which times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walk {
+    pub(crate) order: Order,
+    /// Inclusive.
+    pub(crate) from: Option<Timestamp>,
+    /// Exclusive.
+    pub(crate) to: Option<Timestamp>,
+}
+
+/// How much work reading took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Effort {
+    /// How often a key was searched for.
+    pub(crate) seeks: u64,
+    /// How many keys were looked at.
+    pub(crate) rows: u64,
+}
+
+impl std::ops::AddAssign for Effort {
+    fn add_assign(&mut self, other: Self) {
+        self.seeks += other.seeks;
+        self.rows += other.rows;
+    }
+}
+
 /// A cursor over one stream, within bounds of time.
 pub(crate) struct StreamPositions {
-    prefix: StreamPrefix,
     cursor: Cursor,
     order: Order,
+    /// The stream's prefix, then a position, which each search overwrites.
+    key: Vec<u8>,
     /// Where the cursor stands.
-    head: Option<Position>,
-    /// How often it had to search.
-    seeks: u64,
+    head: Option<Rank>,
+    /// Of a history: what was superseded before this is passed over.
+    superseded_from: Option<Seq>,
+    effort: Effort,
 }
 
 impl StreamPositions {
-    /// The positions of `prefix` from `from` on and before `to`.
-    pub(crate) fn new(
-        view: &View,
-        prefix: StreamPrefix,
-        order: Order,
-        (from, to): (Option<Timestamp>, Option<Timestamp>),
-    ) -> Self {
-        let bound = |time: Timestamp| prefix.key(Position { time, ..Position::MIN });
-        let lower = Bound::Included(bound(from.unwrap_or(Timestamp::MIN)));
-        let upper = match to {
-            Some(to) => Bound::Excluded(bound(to)),
-            None => Bound::Included(prefix.key(Position::MAX)),
-        };
-        let cursor = view.cursor(KeyRange::new((lower, upper)));
-        Self { prefix, cursor, order, head: None, seeks: 0 }
+    /// The positions of `prefix`.
+    pub(crate) fn new(view: &View, prefix: &StreamPrefix, walk: Walk) -> Self {
+        let cursor = view.cursor(range(prefix, walk));
+        let key = [prefix.as_bytes(), &[0; Position::LENGTH]].concat();
+        let (head, effort) = (None, Effort::default());
+        Self { cursor, order: walk.order, key, head, superseded_from: None, effort }
     }
 
-    fn stand(&mut self) -> Result<Option<Position>, StreamError> {
-        self.head = self.cursor.key().map(|key| self.prefix.position(key)).transpose()?;
-        Ok(self.head)
+    /// What `prefix` has no more, of that what was superseded at `superseded_from` or later.
+    pub(crate) fn history(view: &View, prefix: &StreamPrefix, walk: Walk, superseded_from: Seq) -> Self {
+        let positions = Self::new(view, &prefix.history(), walk);
+        Self { superseded_from: Some(superseded_from), ..positions }
     }
 
-    /// To the neighbour, which is often the one that is sought, and costs no search.
-    fn step(&mut self) -> Result<Option<Position>, StreamError> {
+    #[expect(dead_code, reason = "read by explanations")]
+    pub(crate) fn effort(&self) -> Effort {
+        self.effort
+    }
+
+    /// Reads where the cursor stands, and goes on to what counts.
+    fn stand(&mut self) -> Result<Option<Rank>, StreamError> {
+        loop {
+            self.effort.rows += 1;
+            // The cursor's range ends with the stream, so that its prefix need not be compared again.
+            let Some((key, value)) = self.cursor.entry().filter(|(key, _)| key.len() == self.key.len())
+            else {
+                let stands = self.cursor.key().is_some();
+                self.head = None;
+                return if stands { Err(MalformedKey::new("stream key").into()) } else { Ok(None) };
+            };
+            if let Some(from) = self.superseded_from
+                && stream::decode_history_value(value)? < from
+            {
+                self.move_on()?;
+                continue;
+            }
+            let position = key.last_chunk().ok_or(MalformedKey::new("stream key"))?;
+            self.head = Some(Rank::from_key_bytes(*position, self.order));
+            return Ok(self.head);
+        }
+    }
+
+    fn move_on(&mut self) -> Result<(), ReadError> {
         match self.order {
-            Order::Ascending => self.cursor.move_next()?,
-            Order::Descending => self.cursor.move_prev()?,
+            Order::Ascending => self.cursor.move_next(),
+            Order::Descending => self.cursor.move_prev(),
+        }
+    }
+
+    fn search(&mut self, target: Rank) -> Result<Option<Rank>, StreamError> {
+        self.effort.seeks += 1;
+        if let Some(position) = self.key.last_chunk_mut() {
+            *position = target.to_key_bytes(self.order);
+        }
+        match self.order {
+            Order::Ascending => self.cursor.seek(&self.key)?,
+            Order::Descending => self.cursor.seek_for_prev(&self.key)?,
         }
         self.stand()
     }
+}
 
-    fn search(&mut self, target: Position) -> Result<Option<Position>, StreamError> {
-        self.seeks += 1;
-        let key = self.prefix.key(target);
-        match self.order {
-            Order::Ascending => self.cursor.seek(&key)?,
-            Order::Descending => self.cursor.seek_for_prev(&key)?,
-        }
-        self.stand()
-    }
+/// The keys of a stream within the bounds of a walk.
+pub(crate) fn range(prefix: &StreamPrefix, walk: Walk) -> KeyRange {
+    let bound = |time: Timestamp| prefix.key(Position { time, ..Position::MIN });
+    let lower = Bound::Included(bound(walk.from.unwrap_or(Timestamp::MIN)));
+    let upper = match walk.to {
+        Some(to) => Bound::Excluded(bound(to)),
+        None => Bound::Included(prefix.key(Position::MAX)),
+    };
+    KeyRange::new((lower, upper))
 }
 
 impl Positions for StreamPositions {
     type Error = StreamError;
 
-    fn seek(&mut self, target: Position) -> Result<Option<Position>, StreamError> {
+    fn seek(&mut self, target: Rank) -> Result<Option<Rank>, StreamError> {
         match self.head {
             None => self.search(target),
-            Some(head) if !precedes(head, target, self.order) => Ok(Some(head)),
-            Some(_) => match self.step()? {
-                Some(next) if precedes(next, target, self.order) => self.search(target),
-                found => Ok(found),
-            },
+            Some(head) if head >= target => Ok(Some(head)),
+            // The neighbour is often the one that is sought, and costs no search.
+            Some(_) => {
+                self.move_on()?;
+                match self.stand()? {
+                    Some(next) if next < target => self.search(target),
+                    found => Ok(found),
+                }
+            }
         }
     }
 }

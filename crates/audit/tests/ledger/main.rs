@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 mod appending;
+mod as_of;
 mod foreign_index;
 mod index_health;
 mod opening;

@@ -49,6 +49,7 @@ fn filter(arguments: &EventsArguments, now: &Zoned) -> Result<EventFilter> {
         correlation: arguments.correlation.clone(),
         from: time_argument::resolve("--from", arguments.window.from.as_deref(), now)?,
         to: time_argument::resolve("--to", arguments.window.to.as_deref(), now)?,
+        as_of: time_argument::resolve_moment(&arguments.moment, now)?,
         order: arguments.window.order.map_or(Order::Ascending, Order::from),
         limit: arguments.window.limit,
         page: arguments.page,

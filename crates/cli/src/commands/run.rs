@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use jiff::Zoned;
 use runledger::{EventFilter, Ledger, RunSummary};
 
 use super::{Context, events, opening, runs};
@@ -10,12 +11,19 @@ use crate::arguments::RunArguments;
 use crate::event_text::{second, write_field};
 use crate::exit::{Exit, NotFound};
 use crate::output::Output;
+use crate::time_argument;
 
 /// Runs the command.
 pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exit> {
     let ledger = opening::for_reading(&context.ledger)?;
-    let summary = ledger.run(&arguments.run)?.ok_or_else(|| {
-        NotFound(format!("no run {:?} in the ledger at {}", arguments.run, context.ledger.display()))
+    let as_of = time_argument::resolve_moment(&arguments.moment, &Zoned::now())?;
+    let found = match as_of {
+        Some(as_of) => ledger.run_as_of(&arguments.run, as_of)?,
+        None => ledger.run(&arguments.run)?,
+    };
+    let summary = found.ok_or_else(|| {
+        let then = if as_of.is_some() { " as of then" } else { "" };
+        NotFound(format!("no run {:?} in the ledger at {}{then}", arguments.run, context.ledger.display()))
     })?;
     let output = &mut context.output;
     if output.is_json() {
@@ -24,7 +32,7 @@ pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exi
         write_summary(&ledger, &summary, output)?;
         writeln!(output)?;
     }
-    let all = EventFilter { run: Some(summary.run_id), limit: usize::MAX, ..EventFilter::default() };
+    let all = EventFilter { run: Some(summary.run_id), as_of, limit: usize::MAX, ..EventFilter::default() };
     events::write_events(&ledger, all, output)?;
     Ok(Exit::Fine)
 }

@@ -138,3 +138,21 @@ fn what_was_recorded_cannot_reach_the_terminal_as_control_characters() {
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{arguments:?}");
     }
 }
+
+#[test]
+fn as_of_an_earlier_event_or_time_the_ledger_knows_what_it_knew_then() {
+    let sandbox = Sandbox::new();
+    let first = r#"{"eventId":"01890a5d-ac96-774b-bcce-b302099a8057","kind":"custom","runId":"r","body":{"type":"draft"}}"#;
+    let second = r#"{"kind":"custom","runId":"r","supersedes":"01890a5d-ac96-774b-bcce-b302099a8057","body":{"type":"final"}}"#;
+    sandbox.run_with_input(["append"], first).expect(0);
+    sandbox.run_with_input(["append"], second).expect(0);
+    assert_eq!(seqs(&events(&sandbox, &[])), [1]);
+    assert_eq!(seqs(&events(&sandbox, &["--as-of-seq", "0"])), [0]);
+    assert_eq!(seqs(&events(&sandbox, &["--as-of", "now"])), [1]);
+    assert!(events(&sandbox, &["--as-of", "2001-01-01"]).is_empty());
+    let run = sandbox.run(["run", "r", "--json", "--as-of-seq", "0"]).expect(0).lines();
+    assert_eq!((&run[0]["runId"], seqs(&run[1..])), (&Value::from("r"), vec![0]));
+    sandbox.run(["run", "r", "--as-of", "2001-01-01"]).expect_error(1, "as of then");
+    assert!(sandbox.run(["runs", "--json", "--as-of", "2001-01-01"]).expect(0).lines().is_empty());
+    sandbox.run(["events", "--as-of", "now", "--as-of-seq", "0"]).expect(2);
+}
