@@ -119,7 +119,7 @@ impl Index {
     pub(super) fn report(&self, damage: &store::ReadError) {
         match self {
             Self::Followed(index) => index.report(damage),
-            Self::Private(index) => index.forget(),
+            Self::Private(index) => index.report(damage),
         }
     }
 

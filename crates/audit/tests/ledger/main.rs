@@ -4,6 +4,7 @@
 
 mod appending;
 mod as_of;
+mod damaged_index;
 mod foreign_index;
 mod index_health;
 mod opening;

@@ -8,6 +8,7 @@
 //! INVARIANT: a question whose time runs out leaves behind what was indexed for it, so that the next one goes on there.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -37,8 +38,10 @@ pub(in crate::ledger) struct PrivateIndex {
 struct Current {
     store: Store,
     indexed_end: Seq,
-    /// Whether it turned out damaged, or full: another must be opened.
+    /// Whether it turned out full, or not to fit: another must be opened.
     forgotten: bool,
+    /// What a question found damaged in it: the one on disk is not opened again.
+    damage: Option<String>,
     /// Why the one on disk is not used.
     unusable: Option<String>,
     /// Where a temporary one lies. Deleted with it.
@@ -86,7 +89,11 @@ impl PrivateIndex {
             }
         }
         // The writer's newer tables, where it has any that do; else a temporary index.
-        let unusable = match Current::on_disk(&self.log, &self.folder, &self.how) {
+        let found = match current.damage.take() {
+            Some(damage) => Err(Unusable::For(damage)),
+            None => Current::on_disk(&self.log, &self.folder, &self.how),
+        };
+        let unusable = match found {
             Ok(newer) => {
                 *current = newer;
                 match self.catch_up(&mut current, end, deadline) {
@@ -136,8 +143,10 @@ impl PrivateIndex {
     }
 
     /// The store that answers now is not to be believed.
-    pub(super) fn forget(&self) {
-        self.current.lock().forgotten = true;
+    pub(super) fn report(&self, damage: &store::ReadError) {
+        let mut current = self.current.lock();
+        current.forgotten = true;
+        current.damage = Some(damage.to_string());
     }
 
     pub(super) fn indexed_end(&self) -> Seq {
@@ -196,17 +205,18 @@ impl Current {
             }
         })?;
         let indexed_end = fit(&store, log).map_err(Unusable::For)?;
-        Ok(Self { store, indexed_end, forgotten: false, unusable: None, _temporary: None })
+        Ok(Self { store, indexed_end, forgotten: false, damage: None, unusable: None, _temporary: None })
     }
 
     /// An empty one outside the ledger, filled by who asks first.
     fn temporary(reason: String) -> Result<Self, IndexError> {
         let folder = TemporaryFolder::new()?;
-        let store = Store::open(folder.path(), options())?;
+        let store = Store::open_in(Arc::new(folder.directory()), options())?;
         Ok(Self {
             store,
             indexed_end: Seq::ZERO,
             forgotten: false,
+            damage: None,
             unusable: Some(reason),
             _temporary: Some(folder),
         })

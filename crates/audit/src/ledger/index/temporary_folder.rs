@@ -1,6 +1,11 @@
 //! A folder for a temporary index, deleted with everything in it when it is dropped.
+//!
+//! Nothing in it is ever synced: after a crash nobody looks for it.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use runledger_store::{Directory, DirectoryLock, DiskDirectory, Map, OutputFile};
 
 use crate::IndexError;
 
@@ -19,8 +24,9 @@ impl TemporaryFolder {
         Ok(Self { path })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// The folder as a store wants it.
+    pub(super) fn directory(&self) -> impl Directory {
+        UnsyncedDirectory { disk: DiskDirectory::new(&self.path) }
     }
 }
 
@@ -31,6 +37,68 @@ impl Drop for TemporaryFolder {
     }
 }
 
+/// A directory on disk whose syncs do nothing.
+#[derive(Debug)]
+struct UnsyncedDirectory {
+    disk: DiskDirectory,
+}
+
+impl Directory for UnsyncedDirectory {
+    fn path(&self) -> &Path {
+        self.disk.path()
+    }
+
+    fn lock(&self) -> io::Result<DirectoryLock> {
+        self.disk.lock()
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.disk.names()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn OutputFile>> {
+        Ok(Box::new(UnsyncedFile(self.disk.create(name)?)))
+    }
+
+    fn read(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+        self.disk.read(name, bytes_max)
+    }
+
+    fn map(&self, name: &str) -> io::Result<Map> {
+        self.disk.map(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct UnsyncedFile(Box<dyn OutputFile>);
+
+impl Write for UnsyncedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl OutputFile for UnsyncedFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,7 +106,7 @@ mod tests {
     #[test]
     fn the_folder_goes_with_its_owner_and_what_it_holds() {
         let folder = TemporaryFolder::new().unwrap();
-        let path = folder.path().to_owned();
+        let path = folder.directory().path().to_owned();
         std::fs::write(path.join("table"), "x").unwrap();
         drop(folder);
         assert!(!path.exists());
