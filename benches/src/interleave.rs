@@ -6,25 +6,25 @@
 //! the next one waits for the device to come to rest: a file system that is mounted with `discard` keeps it busy with
 //! what was removed.
 //!
-//! Runledger or a reference that fails ends the run; a peer that fails is left out, and the report says why.
+//! Where engines are asked the same, their answers must be the same. Runledger or a reference that fails ends the run; a
+//! peer that fails is left out, and the report says why.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
-use crate::engines::ESSENTIAL;
 use crate::job::{Job, Outcome, Request};
 use crate::observed::DeviceCounts;
 use crate::page_cache;
 use crate::process::Worker;
 use crate::report::Series;
-use crate::table::{Entry, Setting, Workload};
+use crate::shelf::Shelf;
+use crate::workload::{Entry, Setting, Workload};
 
-/// How long a log goes on being appended to before its process is killed.
+/// How long an engine goes on being written to before its process is killed.
 const UNTIL_KILLED: Duration = Duration::from_millis(150);
 
 /// The device is at rest when it did nothing for so long.
@@ -36,123 +36,162 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// One that takes part, with its process and, where it has one, the directory that it keeps.
 struct Participant<'a> {
     entry: &'a Entry,
-    setting: Setting,
+    setting: &'a Setting,
     worker: Worker,
-    kept: Option<TempDir>,
+    filled: Option<PathBuf>,
     series: Series,
 }
 
-/// All rounds of a workload. Logs lie below `directory`.
-pub(crate) fn run(workload: &Workload, directory: &Path, rounds: usize) -> Result<Vec<Series>> {
+/// All rounds of a workload.
+pub(crate) fn run(workload: &Workload, shelf: &mut Shelf, rounds: usize) -> Result<Vec<Series>> {
     let mut participants = Vec::new();
     for entry in &workload.entries {
-        let mut participant = Participant::new(entry, workload.setting)?;
-        let prepared = participant.prepare(directory);
-        participant.settle(prepared)?;
+        let mut participant = Participant::new(entry, &workload.setting)?;
+        let prepared = participant.prepare(shelf);
+        participant.settle(prepared.map(|()| Vec::new()))?;
         participants.push(participant);
     }
     let count = participants.len().max(1);
+    let rounds = if matches!(workload.setting, Setting::Kept) { 1 } else { rounds };
     for round in 0..rounds {
-        let mut used = Vec::new();
+        let (mut used, mut answers) = (Vec::new(), Vec::new());
         for turn in 0..count {
             let turn = if round % 2 == 0 { turn } else { count - 1 - turn };
             let Some(participant) = participants.get_mut((round + turn) % count) else { continue };
             if participant.series.failure.is_some() {
                 continue;
             }
-            let outcome = participant.round(directory, &mut used);
-            if let Ok(outcome) = &outcome {
+            let outcomes = participant.round(shelf, round as u64, &mut used);
+            for outcome in outcomes.iter().flatten() {
                 let figure = workload.figure.text(workload.figure.of(outcome));
-                eprintln!(
-                    "{}, round {}/{rounds}, {}: {figure}",
-                    workload.title,
-                    round + 1,
-                    participant.entry.label
-                );
+                let label = &participant.entry.label;
+                eprintln!("{}, round {}/{rounds}, {label}: {figure}", workload.title, round + 1);
             }
-            participant.settle(outcome.map(Some))?;
+            if let Ok(outcomes) = &outcomes {
+                let digests = outcomes.iter().map(|outcome| outcome.answers).collect();
+                answers.push((participant.entry.label.as_str(), digests));
+            }
+            participant.settle(outcomes)?;
         }
+        compare(&answers)?;
         drop(used);
-        settle_file_system(directory)?;
-        DeviceCounts::wait_for_rest(directory, REST, PATIENCE);
+        shelf.settle()?;
+        DeviceCounts::wait_for_rest(shelf.directory(), REST, PATIENCE);
     }
     for participant in &mut participants {
         if participant.series.failure.is_none() {
-            let compared = participant.compare_at_last();
-            participant.settle(compared)?;
+            let checked = participant.check_at_last();
+            participant.settle(checked.map(|()| Vec::new()))?;
         }
     }
     Ok(participants.into_iter().map(|participant| participant.series).collect())
 }
 
+/// Whoever was asked the same must have answered the same. Each has compared some of its answers with those of a naive
+/// filter, so that two who differ here have no excuse.
+fn compare(answers: &[(&str, Vec<Option<u64>>)]) -> Result<()> {
+    let Some(((first, expected), rest)) = answers.split_first() else { return Ok(()) };
+    for (label, digests) in rest {
+        let differs = expected.iter().zip(digests).any(|pair| matches!(pair, (Some(a), Some(b)) if a != b));
+        ensure!(!differs, "{first} and {label} answer differently");
+    }
+    Ok(())
+}
+
 impl<'a> Participant<'a> {
-    fn new(entry: &'a Entry, setting: Setting) -> Result<Self> {
+    fn new(entry: &'a Entry, setting: &'a Setting) -> Result<Self> {
         let series = Series::new(&entry.label);
-        Ok(Self { entry, setting, worker: Worker::start()?, kept: None, series })
+        Ok(Self { entry, setting, worker: Worker::start()?, filled: None, series })
     }
 
-    fn request(&self, directory: &Path, job: &Job) -> Request {
-        Request { engine: self.entry.engine.to_owned(), directory: directory.to_owned(), job: job.clone() }
+    fn request(&self, directory: &Path, round: u64, job: &Job) -> Request {
+        let (engine, directory) = (self.entry.engine.to_owned(), directory.to_owned());
+        Request { engine, directory, round, job: job.clone() }
     }
 
     /// Fills what the rounds begin with.
-    fn prepare(&mut self, directory: &Path) -> Result<Option<Outcome>> {
-        let (Setting::Filled(records) | Setting::Killed(records)) = self.setting else {
-            return Ok(None);
+    fn prepare(&mut self, directories: &mut Shelf) -> Result<()> {
+        let (fill, check) = match self.setting {
+            Setting::Fresh | Setting::Kept => return Ok(()),
+            Setting::Killed { .. } => (&self.entry.job, None),
+            Setting::Cold { fill, .. } => (fill, None),
+            Setting::Filled { fill, check } => (fill, check.as_ref()),
         };
-        eprintln!("filling {records} records, {}", self.entry.label);
-        let kept = fresh(directory)?;
-        if let Setting::Killed(_) = self.setting {
-            self.open_and_kill(kept.path())?;
-        } else {
-            self.worker.ask(&self.request(kept.path(), &Job::Fill { records }))?;
-            settle_file_system(directory)?;
-            page_cache::forget(kept.path())?;
-            // Once from end to end: nobody's first round shall be the one that reads from the device.
-            self.worker.ask(&self.request(kept.path(), &Job::Compare { records }))?;
+        if let Some(filled) = directories.find(self.entry.engine, fill)? {
+            self.filled = Some(filled);
+            return Ok(());
         }
-        self.kept = Some(kept);
-        Ok(None)
+        eprintln!("filling {}", self.entry.label);
+        let fresh = directories.fresh()?;
+        if let Setting::Killed { .. } = self.setting {
+            self.work_and_kill(fresh.path(), 0)?;
+        } else {
+            self.worker.ask(&self.request(fresh.path(), 0, fill))?;
+        }
+        if let Some(check) = check {
+            directories.settle()?;
+            page_cache::forget(fresh.path())?;
+            self.worker.ask(&self.request(fresh.path(), 0, check))?;
+        }
+        self.filled = Some(fresh.path().to_owned());
+        directories.keep(self.entry.engine, fill, fresh)
     }
 
-    fn round(&mut self, directory: &Path, used: &mut Vec<TempDir>) -> Result<Outcome> {
-        settle_file_system(directory)?;
-        let kept = self.kept.as_ref().map(|kept| kept.path().to_owned());
-        match (kept, self.setting) {
-            (Some(kept), Setting::Killed(_)) => self.open_and_kill(&kept),
-            (Some(kept), _) => self.worker.ask(&self.request(&kept, &self.entry.job)),
+    fn round(
+        &mut self,
+        directories: &mut Shelf,
+        round: u64,
+        used: &mut Vec<TempDir>,
+    ) -> Result<Vec<Outcome>> {
+        directories.settle()?;
+        match (self.filled.clone(), self.setting) {
+            (Some(filled), Setting::Killed { .. }) => Ok(vec![self.work_and_kill(&filled, round)?]),
+            (Some(filled), Setting::Cold { turns, .. }) => {
+                (0..*turns).map(|turn| self.cold(&filled, round * *turns as u64 + turn as u64)).collect()
+            }
+            (Some(filled), _) => Ok(vec![self.worker.ask(&self.request(&filled, round, &self.entry.job))?]),
             (None, _) => {
-                let fresh = fresh(directory)?;
-                let outcome = self.worker.ask(&self.request(fresh.path(), &self.entry.job));
-                used.push(fresh);
-                outcome
+                let fresh = directories.fresh()?;
+                let outcome = self.worker.ask(&self.request(fresh.path(), round, &self.entry.job))?;
+                if let Setting::Kept = self.setting {
+                    directories.keep(self.entry.engine, &self.entry.job, fresh)?;
+                } else {
+                    used.push(fresh);
+                }
+                Ok(vec![outcome])
             }
         }
     }
 
-    /// A process of its own opens the log, goes on appending, and is killed.
-    fn open_and_kill(&self, kept: &Path) -> Result<Outcome> {
+    /// A process of its own does the job, goes on writing, and is killed.
+    fn work_and_kill(&self, filled: &Path, round: u64) -> Result<Outcome> {
         let mut worker = Worker::start()?;
-        let outcome = worker.ask(&self.request(kept, &self.entry.job))?;
+        let outcome = worker.ask(&self.request(filled, round, &self.entry.job))?;
         thread::sleep(UNTIL_KILLED);
         worker.kill()?;
         Ok(outcome)
     }
 
-    /// Whether a log whose processes were killed has kept what it was filled with.
-    fn compare_at_last(&mut self) -> Result<Option<Outcome>> {
-        if let (Setting::Killed(records), Some(kept)) = (self.setting, &self.kept) {
-            self.worker.ask(&self.request(kept.path(), &Job::Compare { records }))?;
-        }
-        Ok(None)
+    /// A process of its own does the job, and no file is in the cache.
+    fn cold(&self, filled: &Path, round: u64) -> Result<Outcome> {
+        let mut worker = Worker::start()?;
+        page_cache::forget(filled)?;
+        worker.ask(&self.request(filled, round, &self.entry.job))
     }
 
-    /// Takes note of an outcome, or of a failure that the run survives.
-    fn settle(&mut self, outcome: Result<Option<Outcome>>) -> Result<()> {
-        match outcome {
-            Ok(Some(outcome)) => self.series.add(outcome),
-            Ok(None) => {}
-            Err(error) if ESSENTIAL.contains(&self.entry.engine) => return Err(error),
+    /// Whether a log whose processes were killed has kept what it was filled with.
+    fn check_at_last(&mut self) -> Result<()> {
+        if let (Setting::Killed { check }, Some(filled)) = (self.setting, self.filled.clone()) {
+            self.worker.ask(&self.request(&filled, 0, check))?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of outcomes, or of a failure that the run survives.
+    fn settle(&mut self, outcomes: Result<Vec<Outcome>>) -> Result<()> {
+        match outcomes {
+            Ok(outcomes) => outcomes.into_iter().for_each(|outcome| self.series.add(outcome)),
+            Err(error) if self.entry.essential => return Err(error),
             Err(error) => {
                 eprintln!("{} is left out: {error:#}", self.entry.label);
                 self.series.failure = Some(format!("{error:#}"));
@@ -160,15 +199,4 @@ impl<'a> Participant<'a> {
         }
         Ok(())
     }
-}
-
-/// Has everything written that is waiting for it, removed files included.
-fn settle_file_system(directory: &Path) -> Result<()> {
-    let status = Command::new("sync").arg("--file-system").arg(directory).status().context("start sync")?;
-    ensure!(status.success(), "sync of {} failed", directory.display());
-    Ok(())
-}
-
-fn fresh(directory: &Path) -> Result<TempDir> {
-    tempfile::tempdir_in(directory).context("create a directory for a log")
 }

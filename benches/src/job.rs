@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Unwaited;
+use crate::{index, wal};
 
 /// What a worker is asked to do, with one engine in one directory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub(crate) struct Request {
     pub(crate) engine: String,
     /// Where its files lie, or will lie.
     pub(crate) directory: PathBuf,
+    /// Which round this is: those of all engines ask the same questions.
+    pub(crate) round: u64,
     pub(crate) job: Job,
 }
 
@@ -26,37 +28,19 @@ pub(crate) struct Window {
     pub(crate) measured: Duration,
 }
 
-/// One round of a workload.
+/// One round of a workload, of one of the benches.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Job {
-    /// Threads append, each waiting until its record is durable. With sizes, payloads have those lengths in turn.
-    Durable { threads: u64, window: Window, sizes: Option<Vec<usize>> },
-    /// Tasks of a runtime do the same.
-    Tasks { tasks: u64, window: Window },
-    /// One thread appends batches of this many records, and waits for the oldest whenever so many are under way: with one,
-    /// each is durable before the next.
-    Batches { records: u64, under_way: usize, window: Window },
-    /// One thread appends this many records and doesn't wait until they are durable.
-    Unwaited { records: u64, wait: Unwaited },
-    /// One thread appends this many durable records to a log that has settled; what reaches the device is counted.
-    DeviceBytes { records: u64 },
-    /// Appends this many records in batches, and closes the log.
-    Fill { records: u64 },
-    /// Opens the log, answers how long that took, and goes on appending until the process is killed. A log that has
-    /// fewer records than this is filled first, and opening it isn't timed.
-    OpenAndGoOn { records: u64 },
-    /// Reads all records, and compares each with the payload that the first writer gave it.
-    Compare { records: u64 },
-    /// Reads all records, and only counts them and their bytes.
-    Replay,
+    Wal(wal::Job),
+    Index(index::Job),
 }
 
 /// What a worker answers: an outcome, or what went wrong.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Reply {
-    Done(Outcome),
+    Done(Box<Outcome>),
     Failed(String),
 }
 
@@ -81,6 +65,18 @@ pub(crate) struct Outcome {
     pub(crate) read_calls: Option<u64>,
     /// Records that were read back and compared, those of the warm-up included.
     pub(crate) verified: u64,
-    /// Nanoseconds of each append, and how many took that long.
+    /// Nanoseconds of each append or question, and how many took that long.
     pub(crate) latency_ns: Vec<(u64, u64)>,
+    /// A digest of all answers. Whoever was asked the same gives the same.
+    pub(crate) answers: Option<u64>,
+    /// The most anonymous memory that the process had, over what it had before.
+    pub(crate) anonymous_bytes: Option<u64>,
+    /// Bytes on disk.
+    pub(crate) stored_bytes: Option<u64>,
+    /// How long the engine took to open its files, where that isn't what is measured.
+    pub(crate) opened: Option<Duration>,
+    /// What went on after the window: until the index had caught up.
+    pub(crate) caught_up: Option<Duration>,
+    /// By how many events the index was behind at the end of the window.
+    pub(crate) events_behind: Option<u64>,
 }

@@ -7,7 +7,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// What the block device under a directory has done since the system was started.
@@ -71,9 +73,62 @@ impl ReadCounts {
     }
 }
 
+/// Looks at the anonymous memory of this process every few milliseconds: what it has allocated and touched, not what it
+/// has mapped of files.
+pub(crate) struct AnonymousMemory {
+    before: Option<u64>,
+    most: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+    watcher: JoinHandle<()>,
+}
+
+/// How long memory isn't looked at.
+const WATCH_PAUSE: Duration = Duration::from_millis(2);
+
+impl AnonymousMemory {
+    /// Begins to watch. What the process has now doesn't count.
+    pub(crate) fn watch() -> Self {
+        let (most, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let watcher = thread::spawn({
+            let (most, over) = (Arc::clone(&most), Arc::clone(&over));
+            move || {
+                while !over.load(Ordering::Relaxed) {
+                    most.fetch_max(anonymous_bytes().unwrap_or(0), Ordering::Relaxed);
+                    thread::sleep(WATCH_PAUSE);
+                }
+            }
+        });
+        Self { before: anonymous_bytes(), most, over, watcher }
+    }
+
+    /// The most that there was since then, over what there was; nothing where the kernel doesn't say.
+    pub(crate) fn most(self) -> Option<u64> {
+        self.over.store(true, Ordering::Relaxed);
+        self.watcher.join().ok()?;
+        Some(self.most.load(Ordering::Relaxed).saturating_sub(self.before?))
+    }
+}
+
+fn anonymous_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_that_was_touched_and_freed_is_seen() {
+        let memory = AnonymousMemory::watch();
+        let touched = std::hint::black_box(vec![1_u8; 64 << 20]);
+        while memory.most.load(Ordering::Relaxed) < 64 << 20 {
+            thread::yield_now();
+        }
+        drop(std::hint::black_box(touched));
+        assert!(memory.most().unwrap() >= 60 << 20);
+    }
 
     #[test]
     fn sectors_written_and_flushes_are_found_in_a_line_of_the_kernel() {

@@ -41,7 +41,7 @@ impl Worker {
         self.replies.read_line(&mut answer).context("read an answer")?;
         ensure!(!answer.is_empty(), "the worker of {} ended without an answer", request.engine);
         match serde_json::from_str(&answer).with_context(|| format!("parse the answer {answer:?}"))? {
-            Reply::Done(outcome) => Ok(outcome),
+            Reply::Done(outcome) => Ok(*outcome),
             Reply::Failed(message) => bail!(message),
         }
     }

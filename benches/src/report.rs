@@ -1,21 +1,22 @@
 //! Figures out of rounds: medians, ratios within rounds, quantiles over all of them; as Markdown and as JSON.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::job::Outcome;
+use crate::latency::histogram_of;
 use crate::machine::Machine;
-use crate::rounds::latencies;
-use crate::table::{Aim, Figure, Workload};
+use crate::workload::{Figure, Workload};
 
 mod numbers;
 
-use numbers::{Spread, count, median};
+use numbers::{Spread, count, median, microseconds};
 
 /// Columns of a table, at most.
-const COLUMNS: usize = 9;
+const COLUMNS: usize = 12;
 
 /// All rounds of one that took part.
 pub(crate) struct Series {
@@ -57,11 +58,7 @@ impl Series {
     }
 
     fn latency_ns(&self) -> Histogram<u64> {
-        let mut latency_ns = latencies();
-        for (value, count) in self.outcomes.iter().flat_map(|outcome| &outcome.latency_ns) {
-            latency_ns.saturating_record_n(*value, *count);
-        }
-        latency_ns
+        histogram_of(self.outcomes.iter().flat_map(|outcome| &outcome.latency_ns))
     }
 
     /// What stands in this one's row.
@@ -69,7 +66,7 @@ impl Series {
         let latency_ns = self.latency_ns();
         let quantile = |quantile| match latency_ns.len() {
             0 => String::new(),
-            _ => format!("{:.0}", latency_ns.value_at_quantile(quantile) as f64 / 1000.0),
+            _ => microseconds(latency_ns.value_at_quantile(quantile) as f64 / 1000.0),
         };
         let spread = |values: Vec<f64>, number: &dyn Fn(f64) -> String| {
             Spread::of(&values).map_or_else(String::new, |spread| spread.text(number))
@@ -77,6 +74,11 @@ impl Series {
         let read = |of: fn(&Outcome) -> Option<u64>| {
             self.outcomes.iter().filter_map(of).map(|value| value as f64).collect::<Vec<_>>()
         };
+        let times = |of: fn(&Outcome) -> Option<Duration>| {
+            let times = self.outcomes.iter().filter_map(of);
+            times.map(|time| time.as_secs_f64() * 1000.0).collect::<Vec<_>>()
+        };
+        let milliseconds = |value: f64| format!("{value:.2}");
         [
             self.label.clone(),
             match &self.failure {
@@ -99,6 +101,9 @@ impl Series {
             quantile(0.999),
             spread(read(|outcome| outcome.read_calls), &count),
             spread(read(|outcome| outcome.read_bytes), &count),
+            spread(times(|outcome| outcome.opened), &milliseconds),
+            spread(read(|outcome| outcome.events_behind), &count),
+            spread(times(|outcome| outcome.caught_up), &milliseconds),
         ]
     }
 
@@ -106,6 +111,7 @@ impl Series {
         let latency_ns = self.latency_ns();
         let us = |quantile| latency_ns.value_at_quantile(quantile) as f64 / 1000.0;
         let ratios = reference.map(|reference| self.ratios(reference, figure));
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
         json!({
             "engine": self.label,
             "failure": self.failure,
@@ -117,6 +123,9 @@ impl Series {
             "recordsPerDeviceFlush": self.records_per_sync().filter(|(_, counted)| !counted).map(|(records, _)| records),
             "readBytesByRound": self.outcomes.iter().map(|outcome| outcome.read_bytes).collect::<Vec<_>>(),
             "readCallsByRound": self.outcomes.iter().map(|outcome| outcome.read_calls).collect::<Vec<_>>(),
+            "openedMsByRound": self.outcomes.iter().map(|outcome| outcome.opened.map(ms)).collect::<Vec<_>>(),
+            "eventsBehindByRound": self.outcomes.iter().map(|outcome| outcome.events_behind).collect::<Vec<_>>(),
+            "caughtUpMsByRound": self.outcomes.iter().map(|outcome| outcome.caught_up.map(ms)).collect::<Vec<_>>(),
             "latencyUs": { "p50": us(0.5), "p99": us(0.99), "p999": us(0.999), "max": us(1.0) },
             "verifiedRecords": self.outcomes.iter().map(|outcome| outcome.verified).sum::<u64>(),
         })
@@ -127,13 +136,16 @@ impl Figure {
     /// This figure of a round.
     pub(crate) fn of(self, outcome: &Outcome) -> f64 {
         let seconds = outcome.elapsed.as_secs_f64();
+        let counted = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
         match self {
             Self::RecordsPerSecond => outcome.records as f64 / seconds,
             Self::BytesPerSecond => outcome.bytes as f64 / seconds,
+            Self::Seconds => seconds,
             Self::Milliseconds => seconds * 1000.0,
-            Self::DeviceBytesPerRecord => {
-                outcome.device_bytes.map_or(f64::NAN, |bytes| bytes as f64 / outcome.records as f64)
-            }
+            Self::Microseconds => histogram_of(&outcome.latency_ns).value_at_quantile(0.5) as f64 / 1000.0,
+            Self::DeviceBytesPerRecord => counted(outcome.device_bytes) / outcome.records as f64,
+            Self::StoredBytesPerEvent => counted(outcome.stored_bytes) / outcome.records as f64,
+            Self::AnonymousMebibytes => counted(outcome.anonymous_bytes) / f64::from(1 << 20),
         }
     }
 
@@ -141,17 +153,25 @@ impl Figure {
         match self {
             Self::RecordsPerSecond => "records/s",
             Self::BytesPerSecond => "MB/s",
+            Self::Seconds => "s",
             Self::Milliseconds => "ms",
+            Self::Microseconds => "µs",
             Self::DeviceBytesPerRecord => "device bytes/record",
+            Self::StoredBytesPerEvent => "bytes/event",
+            Self::AnonymousMebibytes => "MiB",
         }
     }
 
     /// Without its unit, which is in the heading.
     pub(crate) fn text(self, value: f64) -> String {
         match self {
-            Self::RecordsPerSecond | Self::DeviceBytesPerRecord => count(value),
-            Self::BytesPerSecond => format!("{:.1}", value / 1e6),
-            Self::Milliseconds => format!("{value:.2}"),
+            Self::RecordsPerSecond | Self::DeviceBytesPerRecord | Self::AnonymousMebibytes => count(value),
+            Self::BytesPerSecond | Self::StoredBytesPerEvent => {
+                let scale = if self == Self::BytesPerSecond { 1e6 } else { 1.0 };
+                format!("{:.1}", value / scale)
+            }
+            Self::Seconds | Self::Milliseconds => format!("{value:.2}"),
+            Self::Microseconds => microseconds(value),
         }
     }
 }
@@ -177,7 +197,7 @@ impl Report {
     /// The tables, as they stand in the README.
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!("`{}`; {}.\n\n", self.command, self.machine.sentence());
-        text.push_str("| workload | aim | runledger-wal | best peer |\n|---|---|---|---|\n");
+        text.push_str("| workload | aim | Runledger | best peer |\n|---|---|---|---|\n");
         for (workload, series) in &self.measured {
             writeln!(text, "{}", summary(workload, series)).expect("writing to a string does not fail");
         }
@@ -191,7 +211,7 @@ impl Report {
     /// Everything, for a program.
     pub(crate) fn json(&self) -> String {
         let workload = |(workload, series): &(Workload, Vec<Series>)| {
-            let reference = workload.reference.and_then(|index| series.get(index));
+            let reference = reference_of(workload, series);
             json!({
                 "workload": workload.title,
                 "group": workload.group,
@@ -211,7 +231,7 @@ impl Report {
 
 /// A table of everybody's rows, without the columns that hold nothing.
 fn table(workload: &Workload, series: &[Series]) -> String {
-    let reference = workload.reference.and_then(|index| series.get(index));
+    let reference = reference_of(workload, series);
     let headings = [
         "engine".to_owned(),
         workload.figure.heading().to_owned(),
@@ -222,6 +242,9 @@ fn table(workload: &Workload, series: &[Series]) -> String {
         "p99.9 µs".to_owned(),
         "read calls".to_owned(),
         "bytes read".to_owned(),
+        "opened ms".to_owned(),
+        "events behind".to_owned(),
+        "caught up ms".to_owned(),
     ];
     let rows: Vec<_> = series.iter().map(|own| own.cells(reference, workload.figure)).collect();
     let used: Vec<_> = (0..COLUMNS)
@@ -235,75 +258,15 @@ fn table(workload: &Workload, series: &[Series]) -> String {
     [line(&headings), rule].into_iter().chain(rows.iter().map(line)).collect()
 }
 
-/// One line: what is aimed at, what was reached, and who of the peers came closest.
-fn summary(workload: &Workload, series: &[Series]) -> String {
-    let (figure, aim) = (workload.figure, workload.aim);
-    let reference = workload.reference.and_then(|index| series.get(index));
-    let value = |series: &Series| match reference {
-        Some(reference) => median(&series.ratios(reference, figure)),
-        None => median(&series.figures(figure)),
-    };
-    let text = |value: f64| match reference {
-        Some(_) => format!("{value:.2}"),
-        None => format!("{} {}", figure.text(value), figure.heading()),
-    };
-    let own = series.first().map_or_else(String::new, |own| {
-        let figures = format!("{} {}", figure.text(median(&own.figures(figure))), figure.heading());
-        match reference {
-            Some(_) => format!("**{}** ({figures})", text(value(own))),
-            None => format!("**{figures}**"),
-        }
-    });
-    let verdict = series.first().map_or("", |own| aim.verdict(own, reference, figure));
-    let peers = (0..).zip(series).skip(1).filter(|(index, _)| Some(*index) != workload.reference);
-    let peers = peers.filter(|(_, peer)| peer.failure.is_none() && !peer.label.starts_with("runledger"));
-    let better = |one: &f64, other: &f64| match figure {
-        Figure::RecordsPerSecond | Figure::BytesPerSecond => one.total_cmp(other),
-        Figure::Milliseconds | Figure::DeviceBytesPerRecord => other.total_cmp(one),
-    };
-    let best = peers.map(|(_, peer)| (value(peer), peer)).max_by(|one, other| better(&one.0, &other.0));
-    let best = best.map_or_else(|| "–".to_owned(), |(value, peer)| format!("{} {}", peer.label, text(value)));
-    format!("| {} | {} | {own}{verdict} | {best} |", workload.title, aim.text(reference, figure))
+/// The entry that the others are divided by. One that failed divides nobody.
+fn reference_of<'a>(workload: &Workload, series: &'a [Series]) -> Option<&'a Series> {
+    let wanted = workload.reference?;
+    series.iter().find(|series| series.label == wanted && series.failure.is_none())
 }
 
-impl Aim {
-    fn text(self, reference: Option<&Series>, figure: Figure) -> String {
-        let mut parts = Vec::new();
-        if let (Some(ratio), Some(reference)) = (self.ratio_min, reference) {
-            parts.push(format!("≥ {ratio} × {}", reference.label));
-        }
-        if let Some(records) = self.records_per_sync_min {
-            parts.push(format!("≥ {records} records per sync"));
-        }
-        if let Some(least) = self.figure_min {
-            parts.push(format!("≥ {} {}", figure.text(least), figure.heading()));
-        }
-        if let Some(most) = self.figure_max {
-            parts.push(format!("≤ {} {}", figure.text(most), figure.heading()));
-        }
-        if parts.is_empty() { "–".to_owned() } else { parts.join(", ") }
-    }
+mod summary;
 
-    fn verdict(self, own: &Series, reference: Option<&Series>, figure: Figure) -> &'static str {
-        let ratio = reference.map(|reference| median(&own.ratios(reference, figure)));
-        let records_per_sync = own.records_per_sync().map(|(records, _)| records);
-        let value = median(&own.figures(figure));
-        let least = [
-            (self.ratio_min, ratio),
-            (self.records_per_sync_min, records_per_sync),
-            (self.figure_min, Some(value)),
-        ];
-        let asked = self.figure_max.is_some() || least.iter().any(|(aim, _)| aim.is_some());
-        let met =
-            least.iter().all(|(aim, reached)| aim.is_none_or(|aim| reached.is_some_and(|it| it >= aim)))
-                && self.figure_max.is_none_or(|most| value <= most);
-        match (asked, met) {
-            (false, _) => "",
-            (true, true) => ", met",
-            (true, false) => ", missed",
-        }
-    }
-}
+use summary::summary;
 
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,11 @@ pub(super) fn count(value: f64) -> String {
     text
 }
 
+/// Microseconds, with a decimal where it says something.
+pub(super) fn microseconds(value: f64) -> String {
+    if value < 100.0 { format!("{value:.1}") } else { count(value) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

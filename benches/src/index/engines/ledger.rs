@@ -1,0 +1,161 @@
+//! Runledger, as a program would use it: events through `Ledger`, default options.
+//!
+//! An answer's events come decoded: every field of each is there, not only its bytes.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use runledger::{Durability, Event, EventFilter, EventId, Ledger, StoredEvent, Timestamp};
+
+use crate::index::corpus::{AGENTS, Corpus, Dimension, KINDS};
+use crate::index::engine::{Asking, Engine, Indexes, Loading};
+use crate::index::engines::LEDGER;
+use crate::index::question::{Answer, PAGE_EVENTS, Question};
+
+/// The ledger under test.
+pub(crate) struct RunledgerIndex;
+
+struct LoadingLedger {
+    ledger: Ledger,
+    ready: VecDeque<Event>,
+}
+
+struct AskingLedger(Ledger);
+
+/// How long its files must stay as they are until the background is taken to be done.
+const SETTLED: Duration = Duration::from_secs(1);
+
+impl Engine for RunledgerIndex {
+    fn name(&self) -> &'static str {
+        LEDGER
+    }
+
+    fn create(&self, directory: &Path, _indexes: Indexes) -> Result<Box<dyn Loading>> {
+        let ledger = Ledger::open(directory.join("ledger")).context("make a ledger")?;
+        Ok(Box::new(LoadingLedger { ledger, ready: VecDeque::new() }))
+    }
+
+    fn open(&self, directory: &Path, _indexes: Indexes) -> Result<Box<dyn Asking>> {
+        let ledger = Ledger::options().create(false).leave_runs_open(true).open(directory.join("ledger"))?;
+        Ok(Box::new(AskingLedger(ledger)))
+    }
+
+    fn index_bytes(&self, directory: &Path, _corpus: &Corpus) -> Result<u64> {
+        super::disk_usage(&directory.join("ledger").join("index"))
+    }
+
+    fn rebuild(&self, directory: &Path) -> Result<()> {
+        let options = Ledger::options().create(false).leave_runs_open(true).rebuild_index(true);
+        let ledger = options.open(directory.join("ledger")).context("open and rebuild")?;
+        // The answer waits until the index is complete.
+        ledger.events(&EventFilter { limit: 1, ..EventFilter::default() })?;
+        ledger.close().context("close the ledger")
+    }
+}
+
+impl Loading for LoadingLedger {
+    fn prepare(&mut self, corpus: &Corpus, numbers: Range<u64>) -> Result<()> {
+        self.ready.extend(numbers.filter_map(|number| corpus.event(number)));
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<()> {
+        while let Some(event) = self.ready.pop_front() {
+            let _waits_for_all = self.ledger.submit(event, Durability::Buffered)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.ledger.sync()?;
+        // The answer waits until everything durable is in it.
+        self.ledger.events(&EventFilter { limit: 1, ..EventFilter::default() })?;
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        let size = || self.ledger.stats().map(|stats| (stats.index_tables, stats.index_bytes));
+        let mut last = size()?;
+        loop {
+            thread::sleep(SETTLED);
+            let now = size()?;
+            if now == last {
+                break;
+            }
+            last = now;
+        }
+        self.ledger.clone().close().context("close the ledger")
+    }
+}
+
+impl AskingLedger {
+    fn page(&self, filter: &EventFilter, answer: &mut Answer) -> Result<()> {
+        for stored in self.0.events(filter)?.items {
+            add(&stored, answer);
+        }
+        Ok(())
+    }
+}
+
+fn add(stored: &StoredEvent, answer: &mut Answer) {
+    answer.event(&stored.event.event_id.to_bytes());
+}
+
+fn page_of() -> EventFilter {
+    EventFilter { limit: PAGE_EVENTS, ..EventFilter::default() }
+}
+
+impl Asking for AskingLedger {
+    fn answer(&self, question: &Question, answer: &mut Answer) -> Result<()> {
+        let agent_name = |agent| Some(Dimension::Agent.name(agent));
+        match *question {
+            Question::Get { id, .. } => {
+                let stored = self.0.event(EventId::from_bytes(id))?.context("an event is missing")?;
+                add(&stored, answer);
+            }
+            Question::Run { run } => {
+                let run = Some(Dimension::Run.name(run));
+                self.page(&EventFilter { run, ..page_of() }, answer)?;
+            }
+            Question::AgentRange { agent, from_ns } => {
+                let from = Some(Timestamp::from_nanoseconds(from_ns));
+                self.page(&EventFilter { agent: agent_name(agent), from, ..page_of() }, answer)?;
+            }
+            Question::Five { agent, kind, tool, outcome, from_ns, to_ns } => {
+                let kinds = usize::try_from(kind).ok().and_then(|kind| KINDS.get(kind)).copied();
+                let filter = EventFilter {
+                    agent: agent_name(agent),
+                    kinds: kinds.into_iter().collect(),
+                    tool: Some(Dimension::Tool.name(tool)),
+                    outcome: Some(Dimension::Outcome.name(outcome)),
+                    from: Some(Timestamp::from_nanoseconds(from_ns)),
+                    to: Some(Timestamp::from_nanoseconds(to_ns)),
+                    ..page_of()
+                };
+                self.page(&filter, answer)?;
+            }
+            Question::CountAgent { agent } => {
+                let filter = EventFilter { agent: agent_name(agent), ..EventFilter::default() };
+                answer.count(agent, self.0.count(&filter)?);
+            }
+            Question::CountByAgent => {
+                for agent in 0..AGENTS {
+                    let filter = EventFilter { agent: agent_name(agent), ..EventFilter::default() };
+                    match self.0.count(&filter)? {
+                        0 => {}
+                        count => answer.count(agent, count),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        self.0.close().context("close the ledger")
+    }
+}
