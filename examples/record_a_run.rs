@@ -45,7 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let run = ledger.run(&run_id)?.ok_or("the run was just recorded")?;
     println!("{}: {} tool calls, {} tokens, {}", run.goal, run.tool_calls, run.total_tokens, run.status);
 
-    let tool_calls = EventFilter { run: Some(run_id), kinds: vec![Kind::ToolCall], ..EventFilter::default() };
+    let tool_calls =
+        EventFilter { run: Some(run_id.into()), kinds: vec![Kind::ToolCall], ..EventFilter::default() };
     for stored in ledger.events(&tool_calls)?.items {
         println!("{}", stored.event.to_json(Some(stored.seq)));
     }

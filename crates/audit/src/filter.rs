@@ -1,7 +1,8 @@
 //! What to ask for: filters over events and over runs.
 
-use crate::key::stream::{Dimension, StreamPrefix};
-use crate::{AsOf, Kind, PageToken, RunStatus, Timestamp};
+use std::borrow::Cow;
+
+use crate::{AnyOf, AsOf, Dimension, Glob, Kind, PageToken, RunStatus, Timestamp};
 
 /// How many items a page holds unless told otherwise.
 pub const PAGE_ITEMS_DEFAULT: usize = 100;
@@ -20,29 +21,29 @@ pub enum Order {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventFilter {
     /// Events of this workspace.
-    pub workspace: Option<String>,
+    pub workspace: Option<AnyOf>,
     /// Events of this lane.
-    pub lane: Option<String>,
+    pub lane: Option<AnyOf>,
     /// Events of this session.
-    pub session: Option<String>,
+    pub session: Option<AnyOf>,
     /// Events of this run.
-    pub run: Option<String>,
+    pub run: Option<AnyOf>,
     /// Events of this agent.
-    pub agent: Option<String>,
+    pub agent: Option<AnyOf>,
     /// Events of this actor.
-    pub actor: Option<String>,
+    pub actor: Option<AnyOf>,
     /// Events of any of these kinds; of all kinds when empty.
     pub kinds: Vec<Kind>,
     /// Uses of this tool.
-    pub tool: Option<String>,
+    pub tool: Option<AnyOf>,
     /// Answers of this model.
-    pub model: Option<String>,
+    pub model: Option<AnyOf>,
     /// Events with this action.
-    pub action: Option<String>,
+    pub action: Option<AnyOf>,
     /// Events with this outcome.
-    pub outcome: Option<String>,
+    pub outcome: Option<AnyOf>,
     /// Events of this correlation.
-    pub correlation: Option<String>,
+    pub correlation: Option<AnyOf>,
     /// Events at this time or later.
     pub from: Option<Timestamp>,
     /// Events before this time.
@@ -83,41 +84,30 @@ impl Default for EventFilter {
 }
 
 impl EventFilter {
-    /// The streams that an event must all be in; a stream is the union of its prefixes. Never empty.
-    pub(crate) fn streams(&self) -> Vec<Vec<StreamPrefix>> {
-        let mut streams: Vec<Vec<StreamPrefix>> = self
-            .values()
-            .into_iter()
-            .filter_map(|(dimension, value)| Some(vec![StreamPrefix::dimension(dimension, value?)]))
-            .collect();
+    /// What an event must all fulfil: the values that it may have in these dimensions.
+    pub(crate) fn conditions(&self) -> Vec<(Dimension, Cow<'_, AnyOf>)> {
+        let fields = [
+            (Dimension::Workspace, &self.workspace),
+            (Dimension::Lane, &self.lane),
+            (Dimension::Session, &self.session),
+            (Dimension::Run, &self.run),
+            (Dimension::Agent, &self.agent),
+            (Dimension::Actor, &self.actor),
+            (Dimension::Tool, &self.tool),
+            (Dimension::Model, &self.model),
+            (Dimension::Action, &self.action),
+            (Dimension::Outcome, &self.outcome),
+            (Dimension::Correlation, &self.correlation),
+        ];
+        let mut conditions = Vec::new();
+        for (dimension, wanted) in fields {
+            conditions.extend(wanted.as_ref().map(|wanted| (dimension, Cow::Borrowed(wanted))));
+        }
         if !self.kinds.is_empty() {
-            let mut kinds = self.kinds.clone();
-            kinds.sort_unstable();
-            kinds.dedup();
-            streams.push(
-                kinds.iter().map(|kind| StreamPrefix::dimension(Dimension::Kind, kind.as_str())).collect(),
-            );
+            let kinds = AnyOf::texts(self.kinds.iter().map(|kind| kind.as_str()));
+            conditions.push((Dimension::Kind, Cow::Owned(kinds)));
         }
-        if streams.is_empty() {
-            streams.push(vec![StreamPrefix::time()]);
-        }
-        streams
-    }
-
-    fn values(&self) -> [(Dimension, Option<&str>); 11] {
-        [
-            (Dimension::Workspace, self.workspace.as_deref()),
-            (Dimension::Lane, self.lane.as_deref()),
-            (Dimension::Session, self.session.as_deref()),
-            (Dimension::Run, self.run.as_deref()),
-            (Dimension::Agent, self.agent.as_deref()),
-            (Dimension::Actor, self.actor.as_deref()),
-            (Dimension::Tool, self.tool.as_deref()),
-            (Dimension::Model, self.model.as_deref()),
-            (Dimension::Action, self.action.as_deref()),
-            (Dimension::Outcome, self.outcome.as_deref()),
-            (Dimension::Correlation, self.correlation.as_deref()),
-        ]
+        conditions
     }
 
     /// Tells filters apart in page tokens: everything that decides which events match and in which order.
@@ -126,17 +116,11 @@ impl EventFilter {
         let mut add = |bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
         };
-        for (dimension, value) in self.values() {
-            if let Some(value) = value {
-                add(&[dimension as u8]);
-                add(value.as_bytes());
-            }
-        }
-        let mut kinds: Vec<u16> = self.kinds.iter().map(|kind| kind.code()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        for code in kinds {
-            add(&code.to_le_bytes());
+        for (dimension, wanted) in self.conditions() {
+            let (texts, globs) = (wanted.wanted_texts(), wanted.wanted_globs());
+            add(&[dimension as u8]);
+            add(&[texts.len() as u64, globs.len() as u64].map(u64::to_le_bytes).concat());
+            texts.chain(globs.map(Glob::as_str)).for_each(|text| add(text.as_bytes()));
         }
         for bound in [self.from, self.to] {
             add(&bound.map_or_else(Vec::new, |time| time.as_nanoseconds().to_le_bytes().to_vec()));
@@ -236,13 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn no_condition_asks_the_stream_of_all_times() {
-        assert_eq!(EventFilter::default().streams(), [[StreamPrefix::time()]]);
-        let filter = EventFilter {
-            run: Some("r".into()),
-            kinds: vec![Kind::Message, Kind::RunLog],
-            ..Default::default()
-        };
-        assert_eq!(filter.streams().iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
+    fn fingerprints_tell_texts_patterns_and_moments_apart() {
+        let of_tool = |tool: AnyOf| EventFilter { tool: Some(tool), ..EventFilter::default() };
+        let as_of = |as_of| EventFilter { as_of: Some(as_of), ..EventFilter::default() };
+        let filters = [
+            of_tool("a*".into()),
+            of_tool(AnyOf::glob("a*").unwrap()),
+            of_tool(AnyOf::texts(["a*", "b"])),
+            of_tool(AnyOf::glob("a*").unwrap().or("b")),
+            of_tool(AnyOf::default()),
+            as_of(AsOf::Seq(runledger_wal::Seq::new(1))),
+            as_of(AsOf::CommitTime(Timestamp::from_nanoseconds(1))),
+            EventFilter::default(),
+        ];
+        let fingerprints: std::collections::BTreeSet<_> =
+            filters.iter().map(EventFilter::fingerprint).collect();
+        assert_eq!(fingerprints.len(), filters.len());
+        assert_eq!(
+            of_tool(AnyOf::texts(["a", "b"])).fingerprint(),
+            of_tool(AnyOf::from("b").or("a")).fingerprint()
+        );
     }
 }

@@ -3,9 +3,12 @@
 //! A ledger is opened either for writing, by one process at a time, or for reading, by any number beside it. The handle
 //! is cheap to clone and may be used from any thread; the last clone that is dropped closes the ledger.
 
+mod answer;
 mod append;
 mod as_of;
 mod ask;
+mod counts;
+mod events;
 mod health;
 mod in_flight;
 mod index;
@@ -23,10 +26,12 @@ use std::time::Duration;
 use runledger_wal::{LedgerId, Reader, Seq};
 
 pub use append::{Receipt, Submitted};
+pub use counts::ValueCounts;
+pub use events::{Page, StoredRecord};
 pub use health::{Health, IndexHealth, IndexStatus};
 pub use open::{IndexState, LedgerOptions, OpenReport, Progress, ProgressCallback};
 pub(crate) use open::{is_empty, log_folder, require_ledger};
-pub use read::{Page, SourceEntry, StoredEvent};
+pub use read::{SourceEntry, StoredEvent};
 pub use stats::LedgerStats;
 pub use tail::Tail;
 

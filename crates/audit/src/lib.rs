@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod any_of;
 mod as_of;
 pub mod body;
 mod checkpoint;
@@ -29,7 +30,9 @@ mod digest;
 mod error;
 mod event;
 mod event_json;
+mod explanation;
 mod filter;
+mod glob;
 mod id;
 mod indexer;
 mod json;
@@ -46,6 +49,7 @@ mod run_summary;
 mod source_digest;
 mod time;
 
+pub use any_of::AnyOf;
 pub use as_of::AsOf;
 pub use body::{
     Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged,
@@ -57,14 +61,18 @@ pub use digest::{Digest, ParseDigestError};
 pub use error::{AppendError, CloseError, ErrorClass, IndexError, MaintenanceError, OpenError, QueryError};
 pub use event::Event;
 pub use event_json::EventJsonError;
+pub use explanation::{CheckedCondition, CountMethod, Explanation, JoinedCondition};
 pub use filter::{EventFilter, Order, PAGE_ITEMS_DEFAULT, RunFilter};
+pub use glob::{GLOB_BYTES_MAX, Glob, GlobError};
 pub use id::{EventId, ParseIdError, WriterInstance};
 pub use json::{InvalidJson, Json};
 pub use key::MalformedKey;
+pub use key::stream::Dimension;
 pub use kind::Kind;
 pub use ledger::{
     Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions, LedgerStats, OpenReport, Page,
-    Progress, ProgressCallback, Receipt, SourceEntry, StoredEvent, Submitted, Tail,
+    Progress, ProgressCallback, Receipt, SourceEntry, StoredEvent, StoredRecord, Submitted, Tail,
+    ValueCounts,
 };
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};

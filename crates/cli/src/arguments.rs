@@ -3,12 +3,16 @@
 //! Texts become values here only where one look at the text decides (a number, a kind, a status). Times are left as
 //! text: a command reads all of its times against one and the same "now".
 
+mod filter;
+
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use runledger::{Kind, Order, PageToken, RunStatus};
+use runledger::{Dimension, Order, PageToken, RunStatus};
+
+pub(crate) use self::filter::{FilterArguments, Moment, Times};
 
 /// Where the ledger is when nothing says so.
 const DEFAULT_LEDGER: &str = ".runledger";
@@ -64,6 +68,8 @@ pub(crate) enum Command {
     Append(AppendArguments),
     /// List events in time order
     Events(Box<EventsArguments>),
+    /// Count events, all or by what they have in common
+    Count(Box<CountArguments>),
     /// Show one event with all that it says
     Event(EventArguments),
     /// List runs with their status, tokens and cost
@@ -157,73 +163,35 @@ pub(crate) enum DurabilityArgument {
 /// `events …`
 #[derive(Debug, Args)]
 pub(crate) struct EventsArguments {
-    /// Of this run
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<String>,
-    /// Of this session
-    #[arg(long, value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// By this agent
-    #[arg(long, value_name = "ID")]
-    pub(crate) agent: Option<String>,
-    /// By this actor
-    #[arg(long, value_name = "NAME")]
-    pub(crate) actor: Option<String>,
-    /// Of these kinds: repeat it, or separate them with commas
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
-    pub(crate) kind: Vec<Kind>,
-    /// With this tool
-    #[arg(long, value_name = "NAME")]
-    pub(crate) tool: Option<String>,
-    /// Answers of this model
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// With this action
-    #[arg(long, value_name = "NAME")]
-    pub(crate) action: Option<String>,
-    /// That went like this: success, failure, …
-    #[arg(long, value_name = "OUTCOME")]
-    pub(crate) outcome: Option<String>,
-    /// With this correlation id
-    #[arg(long, value_name = "ID")]
-    pub(crate) correlation: Option<String>,
-    /// In this workspace
-    #[arg(long, value_name = "ID")]
-    pub(crate) workspace: Option<String>,
-    /// In this lane of a workspace
-    #[arg(long, value_name = "ID")]
-    pub(crate) lane: Option<String>,
-    /// When, in what order, and how many
+    /// Which events
     #[command(flatten)]
-    pub(crate) window: Window,
-    /// As of when
+    pub(crate) filter: FilterArguments,
+    /// In what order, and how many
     #[command(flatten)]
-    pub(crate) moment: Moment,
+    pub(crate) listing: Listing,
     /// Go on where the list before ended: the token that it printed on standard error
     #[arg(long, value_name = "TOKEN", value_parser = page_token)]
     pub(crate) page: Option<PageToken>,
+    /// Print how the question is answered in place of the answer: what is joined, in which order, and what that takes
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
-/// As of when to answer.
+/// `count …`
 #[derive(Debug, Args)]
-pub(crate) struct Moment {
-    /// As the ledger knew it at this time, by when events were committed; the same forms as --from
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) as_of: Option<String>,
-    /// As the ledger knew it right after the event with this number
-    #[arg(long, value_name = "SEQ", conflicts_with = "as_of")]
-    pub(crate) as_of_seq: Option<u64>,
+pub(crate) struct CountArguments {
+    /// Which events
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+    /// Count by the values of this: workspace, lane, session, run, agent, actor, kind, tool, model, action, outcome,
+    /// or correlation
+    #[arg(long, value_name = "WHAT", value_parser = dimension)]
+    pub(crate) by: Option<Dimension>,
 }
 
-/// The options that all lists share.
+/// In what order a list is printed, and how much of it.
 #[derive(Debug, Args)]
-pub(crate) struct Window {
-    /// Not before this time: RFC 3339, a local date (and time), a number since 1970, or a span such as 6h, meaning ago
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) from: Option<String>,
-    /// Before this time, in the same forms
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) to: Option<String>,
+pub(crate) struct Listing {
     /// Oldest or newest first [default: asc for events, desc for runs]
     #[arg(long, value_enum)]
     pub(crate) order: Option<OrderArgument>,
@@ -279,9 +247,12 @@ pub(crate) struct RunsArguments {
     /// Pass over so many
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) offset: usize,
-    /// When they started, in what order, and how many
+    /// When they started
     #[command(flatten)]
-    pub(crate) window: Window,
+    pub(crate) times: Times,
+    /// In what order, and how many
+    #[command(flatten)]
+    pub(crate) listing: Listing,
     /// As of when
     #[command(flatten)]
     pub(crate) moment: Moment,
@@ -315,11 +286,8 @@ pub(crate) struct TailArguments {
     pub(crate) from: u64,
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
-    Kind::from_name(text).ok_or_else(|| {
-        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        format!("expected one of {}", names.join(", "))
-    })
+fn dimension(text: &str) -> Result<Dimension, String> {
+    Dimension::from_name(text).ok_or_else(|| format!("expected one of {}", filter::dimension_names()))
 }
 
 fn page_token(text: &str) -> Result<PageToken, String> {
@@ -334,6 +302,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Arguments 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use runledger::Kind;
 
     use super::*;
 
@@ -358,7 +327,7 @@ mod tests {
     fn kinds_come_repeated_or_separated_and_an_unknown_one_lists_the_known() {
         let arguments = read("runledger events --kind message,tool_call --kind run_log");
         let Command::Events(events) = arguments.command else { panic!("{arguments:?}") };
-        assert_eq!(events.kind, [Kind::Message, Kind::ToolCall, Kind::RunLog]);
+        assert_eq!(events.filter.kind, [Kind::Message, Kind::ToolCall, Kind::RunLog]);
         let error = Arguments::try_parse_from(["runledger", "events", "--kind", "noise"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("workspace_event"), "{error}");

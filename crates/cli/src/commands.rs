@@ -1,8 +1,11 @@
 //! The commands, one file each. Each takes its own arguments, asks the library, prints, and says how it ended.
 
+mod event_filter;
+mod explanation_json;
 mod opening;
 
 mod append;
+mod count;
 mod demo;
 mod event;
 mod events;
@@ -43,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Import(import) => import::run(import, &mut context),
         Command::Append(append) => append::run(append, &mut context),
         Command::Events(events) => events::run(events, &mut context),
+        Command::Count(count) => count::run(count, &mut context),
         Command::Event(event) => event::run(event, &mut context),
         Command::Runs(runs) => runs::run(runs, &mut context),
         Command::Run(run) => run::run(run, &mut context),

@@ -107,8 +107,8 @@ impl Save {
 /// there of it counts as lines of no save.
 pub(crate) fn saves_of(ledger: &Ledger, session: &str) -> Result<Vec<Save>, QueryError> {
     let mut filter = EventFilter {
-        session: Some(session.to_owned()),
-        action: Some(TYPE_NAME.to_owned()),
+        session: Some(session.into()),
+        action: Some(TYPE_NAME.into()),
         limit: EVENTS_READ_MAX,
         ..EventFilter::default()
     };

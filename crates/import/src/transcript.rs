@@ -57,7 +57,7 @@ pub fn transcript(ledger: &Ledger, run: &str, output: &mut dyn Write) -> Result<
 
 /// The session whose lines are asked for: the one of that name, else the one that the run of that name belongs to.
 fn session_of(ledger: &Ledger, run: &str) -> Result<String, QueryError> {
-    let named = EventFilter { session: Some(run.to_owned()), limit: 1, ..EventFilter::default() };
+    let named = EventFilter { session: Some(run.into()), limit: 1, ..EventFilter::default() };
     if !ledger.events(&named)?.items.is_empty() {
         return Ok(run.to_owned());
     }
@@ -98,7 +98,7 @@ fn uncovered(ledger: &Ledger, mut saves: Vec<Save>, covered: &mut SeqSet) -> Res
 /// The lines of the session that are not in `given`, in the order of the log.
 fn lines_of_no_save(ledger: &Ledger, session: &str, given: &SeqSet) -> Result<Vec<Seq>, QueryError> {
     let mut filter =
-        EventFilter { session: Some(session.to_owned()), limit: EVENTS_READ_MAX, ..EventFilter::default() };
+        EventFilter { session: Some(session.into()), limit: EVENTS_READ_MAX, ..EventFilter::default() };
     let mut lines = Vec::new();
     loop {
         let page = ledger.events(&filter)?;

@@ -27,8 +27,9 @@
 //!   [`Event::from_json`] and [`Event::to_json`] are the same in JSON, as the program reads and prints it.
 //! - [`Ledger::append`] waits until the event is durable. [`Ledger::submit`] does not: many can be in flight and share
 //!   a sync, and [`Submitted::wait`] gives each one's [`Receipt`].
-//! - [`Ledger::events`] and [`Ledger::runs`] answer an [`EventFilter`] and a [`RunFilter`]; [`Ledger::tail`] gives the
-//!   log in its own order and follows it.
+//! - [`Ledger::events`] and [`Ledger::runs`] answer an [`EventFilter`] and a [`RunFilter`], of now or as of an earlier
+//!   moment ([`AsOf`]); [`Ledger::count_by`] counts; [`Ledger::explain`] says what an answer takes. [`Ledger::tail`] gives
+//!   the log in its own order and follows it.
 //! - [`verify`] re-hashes everything and names what is damaged; [`recover`] repairs what a crash left behind;
 //!   [`salvage`] copies every intact record of a damaged ledger into a new one;
 //!   [`rebuild_index`] makes the index anew, which is derived from the log and may be deleted at any time.

@@ -101,7 +101,7 @@ struct Shown(BTreeMap<u64, u64>);
 impl Shown {
     /// Asks about one run, and holds the answer against what was acknowledged before and what was shown before.
     fn ask(&mut self, reader: &Ledger, run: u64, acknowledged: u64, whose: &str) {
-        let filter = EventFilter { run: Some(run.to_string()), limit: 50, ..EventFilter::default() };
+        let filter = EventFilter { run: Some(run.to_string().into()), limit: 50, ..EventFilter::default() };
         let count = reader.count(&filter).unwrap();
         let due = acknowledged / RUNS + u64::from(acknowledged % RUNS > run);
         assert!(count >= due, "{whose} reader counts {count} of run {run}, {due} were acknowledged");

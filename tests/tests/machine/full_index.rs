@@ -66,7 +66,7 @@ fn append(ledger: &Ledger, appended: &mut u64) {
 
 /// Every event is found, by its run.
 fn check(ledger: &Ledger, appended: u64) {
-    let count = |run: u64| EventFilter { run: Some(run.to_string()), ..EventFilter::default() };
+    let count = |run: u64| EventFilter { run: Some(run.to_string().into()), ..EventFilter::default() };
     let found: u64 = (0..RUNS).map(|run| ledger.count(&count(run)).unwrap()).sum();
     assert_eq!(found, appended);
 }

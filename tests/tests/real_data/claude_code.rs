@@ -50,7 +50,7 @@ fn check(ledger: &Ledger, run_id: &str, threads: &[&Thread]) {
     let tool_uses: usize = threads.iter().map(|thread| thread.tool_uses.len()).sum();
     assert_eq!(run.tool_calls, tool_uses as u64, "tool calls of {run_id}");
     let answers =
-        EventFilter { run: Some(run_id.to_owned()), kinds: vec![Kind::ModelCall], ..EventFilter::default() };
+        EventFilter { run: Some(run_id.into()), kinds: vec![Kind::ModelCall], ..EventFilter::default() };
     let message_ids: usize = threads.iter().map(|thread| thread.message_ids()).sum();
     assert_eq!(ledger.count(&answers).unwrap(), message_ids as u64, "answers of {run_id}");
     assert_eq!(run.status, RunStatus::Completed, "{run_id}");
@@ -165,7 +165,7 @@ fn records_fused_on_one_line_are_all_there() {
 fn the_same_answers_after_the_index_was_deleted() {
     let Some(files) = transcripts() else { return };
     let (directory, ledger) = ledger_of(Format::ClaudeCode, &files);
-    let tools = EventFilter { tool: Some("Bash".to_owned()), limit: usize::MAX, ..EventFilter::default() };
+    let tools = EventFilter { tool: Some("Bash".into()), limit: usize::MAX, ..EventFilter::default() };
     let before = (all_runs(&ledger), ledger.events(&tools).unwrap());
     ledger.close().unwrap();
     let path = directory.path().join("ledger");

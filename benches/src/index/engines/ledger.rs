@@ -111,14 +111,14 @@ fn page_of() -> EventFilter {
 
 impl Asking for AskingLedger {
     fn answer(&self, question: &Question, answer: &mut Answer) -> Result<()> {
-        let agent_name = |agent| Some(Dimension::Agent.name(agent));
+        let agent_name = |agent| Some(Dimension::Agent.name(agent).into());
         match *question {
             Question::Get { id, .. } => {
                 let stored = self.0.event(EventId::from_bytes(id))?.context("an event is missing")?;
                 add(&stored, answer);
             }
             Question::Run { run } => {
-                let run = Some(Dimension::Run.name(run));
+                let run = Some(Dimension::Run.name(run).into());
                 self.page(&EventFilter { run, ..page_of() }, answer)?;
             }
             Question::AgentRange { agent, from_ns } => {
@@ -130,8 +130,8 @@ impl Asking for AskingLedger {
                 let filter = EventFilter {
                     agent: agent_name(agent),
                     kinds: kinds.into_iter().collect(),
-                    tool: Some(Dimension::Tool.name(tool)),
-                    outcome: Some(Dimension::Outcome.name(outcome)),
+                    tool: Some(Dimension::Tool.name(tool).into()),
+                    outcome: Some(Dimension::Outcome.name(outcome).into()),
                     from: Some(Timestamp::from_nanoseconds(from_ns)),
                     to: Some(Timestamp::from_nanoseconds(to_ns)),
                     ..page_of()

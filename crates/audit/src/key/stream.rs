@@ -12,43 +12,54 @@ use super::{MalformedKey, Position, Tag, push_text};
 use crate::{Body, Event};
 
 macro_rules! dimensions {
-    ($($name:ident = $code:literal, $text:literal;)*) => {
-        /// What events can be asked by. The numbers stand in keys.
+    ($($name:ident = $code:literal, $text:literal, $meaning:literal;)*) => {
+        /// What events can be asked by. An event has at most one value in each.
+        // The numbers stand in keys.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         #[repr(u8)]
-        pub(crate) enum Dimension {
-            $($name = $code,)*
+        pub enum Dimension {
+            $(#[doc = $meaning] $name = $code,)*
         }
 
         impl Dimension {
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
+            /// Every dimension, in the order of its number.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// What the dimension is called in messages.
-            pub(crate) const fn name(self) -> &'static str {
+            /// The name of the dimension.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
+            }
+
+            /// The dimension of this name, if there is one.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|dimension| dimension.as_str() == name)
             }
         }
     };
 }
 
 dimensions! {
-    Workspace = 1, "workspace";
-    Lane = 2, "lane";
-    Session = 3, "session";
-    Run = 4, "run";
-    Agent = 5, "agent";
-    Actor = 6, "actor";
-    Kind = 7, "kind";
-    Tool = 8, "tool";
-    Model = 9, "model";
-    Action = 10, "action";
-    Outcome = 11, "outcome";
-    Correlation = 12, "correlation";
+    Workspace = 1, "workspace", "The workspace.";
+    Lane = 2, "lane", "The lane within the workspace.";
+    Session = 3, "session", "The session.";
+    Run = 4, "run", "The run.";
+    Agent = 5, "agent", "The agent that did it.";
+    Actor = 6, "actor", "Who acted, where that is not the agent.";
+    Kind = 7, "kind", "The kind of event.";
+    Tool = 8, "tool", "The tool that was used.";
+    Model = 9, "model", "The model that answered.";
+    Action = 10, "action", "What was done.";
+    Outcome = 11, "outcome", "How it went.";
+    Correlation = 12, "correlation", "What it has in common with other events.";
 }
 
 impl Dimension {
     /// The value that `event` has in this dimension, if it has one.
-    pub(crate) fn of(self, event: &Event) -> Option<&str> {
+    #[must_use]
+    pub fn of(self, event: &Event) -> Option<&str> {
         match self {
             Self::Workspace => event.workspace_id.as_deref(),
             Self::Lane => event.lane_id.as_deref(),
@@ -73,7 +84,7 @@ impl Dimension {
 }
 
 /// What the keys of a stream start with; the position follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StreamPrefix(Vec<u8>);
 
 impl StreamPrefix {
@@ -88,6 +99,31 @@ impl StreamPrefix {
         prefix.extend_from_slice(&[Tag::Dimension.byte(), dimension as u8]);
         push_text(&mut prefix, value);
         Self(prefix)
+    }
+
+    /// What the streams of all those values of a dimension start with that start with `text`.
+    pub(crate) fn values_from(dimension: Dimension, text: &str) -> Self {
+        let mut prefix = Self::dimension(dimension, text);
+        // Without the end of the text.
+        prefix.0.truncate(prefix.0.len() - 2);
+        prefix
+    }
+
+    /// The stream that a key of a dimension, or of its history, belongs to; and its value there.
+    pub(crate) fn of_key(key: &[u8]) -> Result<(Self, String), MalformedKey> {
+        let malformed = MalformedKey::new("stream key");
+        let (prefix, _) = key.split_last_chunk::<{ Position::LENGTH }>().ok_or(malformed)?;
+        let escaped = prefix.get(2..).and_then(|text| text.strip_suffix(&[0, 0])).ok_or(malformed)?;
+        let mut bytes = Vec::with_capacity(escaped.len());
+        let mut rest = escaped.iter();
+        while let Some(byte) = rest.next() {
+            bytes.push(*byte);
+            if *byte == 0 && rest.next() != Some(&0xFF) {
+                return Err(malformed);
+            }
+        }
+        let value = String::from_utf8(bytes).map_err(|_| malformed)?;
+        Ok((Self(prefix.to_vec()), value))
     }
 
     /// The history of this stream: what was in it once.
@@ -136,6 +172,8 @@ pub(crate) fn decode_history_value(value: &[u8]) -> Result<Seq, MalformedKey> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{RunStarted, Timestamp, ToolCall};
 
@@ -173,5 +211,22 @@ mod tests {
         let tags = [Tag::TimeHistory.byte(), Tag::DimensionHistory.byte(), Tag::DimensionHistory.byte()];
         assert_eq!(streams.iter().map(|stream| stream.history().0[0]).collect::<Vec<_>>(), tags);
         assert!(streams.iter().all(|stream| stream.history().0[1..] == stream.0[1..]));
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_names_its_stream_and_value(value in "[\0a-cä\u{10ffff}]{0,5}", time: i64, seq: u64) {
+            let position = Position { time: Timestamp::from_nanoseconds(time), seq: Seq::new(seq) };
+            let stream = StreamPrefix::dimension(Dimension::Tool, &value);
+            let key = stream.key(position);
+            prop_assert_eq!(StreamPrefix::of_key(&key), Ok((stream, value.clone())));
+            let start = StreamPrefix::values_from(Dimension::Tool, &value);
+            prop_assert!(key.starts_with(start.as_bytes()));
+        }
+
+        #[test]
+        fn any_bytes_are_a_key_or_refused_without_a_panic(key: Vec<u8>) {
+            let _ = StreamPrefix::of_key(&key);
+        }
     }
 }

@@ -1,13 +1,10 @@
-//! Reading events: one by its number or id, many by a filter.
+//! Reading one event, by its number, its id, or where it was imported from.
 
 use runledger_store::View;
 use runledger_wal::{Leaf, Record, Seq};
 
 use super::{Core, Ledger};
-use crate::query::matching::Matching;
-use crate::{
-    Content, Event, EventFilter, EventId, Json, PageToken, QueryError, SourceDigest, Timestamp, codec, key,
-};
+use crate::{Content, Event, EventId, Json, QueryError, SourceDigest, Timestamp, codec, key};
 
 /// An event and its place in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,15 +29,6 @@ impl StoredEvent {
     }
 }
 
-/// A part of an answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page<T> {
-    /// The answer's next items.
-    pub items: Vec<T>,
-    /// Where the next page goes on, if there is more.
-    pub next: Option<PageToken>,
-}
-
 /// What was imported under a source id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceEntry {
@@ -62,47 +50,6 @@ impl Ledger {
             Some(seq) => self.event_at(seq),
             None => Ok(None),
         }
-    }
-
-    /// The events that match `filter`, in its order, at most as many as its limit. Superseded events are left out. The
-    /// pages of an answer all rest on the same events, whatever is appended or superseded between them.
-    ///
-    /// The answer holds every event that was acknowledged before the call.
-    pub fn events(&self, filter: &EventFilter) -> Result<Page<StoredEvent>, QueryError> {
-        let page = filter.page.map(|page| page.check(filter)).transpose()?;
-        self.core.ask(|view, end| {
-            let moment = self.core.moment(view, end, filter.as_of, page)?;
-            let mut matching = Matching::new(view, filter, page, moment);
-            let (mut items, mut last, mut more) = (Vec::new(), None, false);
-            while let Some(position) = matching.advance()? {
-                if items.len() == filter.limit {
-                    more = true;
-                    break;
-                }
-                items.push(self.event_at(position.seq)?.ok_or(QueryError::IndexAhead { seq: position.seq })?);
-                last = Some(position);
-            }
-            let next = last.filter(|_| more).map(|last| PageToken {
-                filter: filter.fingerprint(),
-                order: filter.order,
-                seen: moment.end(),
-                last,
-            });
-            Ok(Page { items, next })
-        })
-    }
-
-    /// How many events match `filter`, whatever its limit and page. Reads no event.
-    pub fn count(&self, filter: &EventFilter) -> Result<u64, QueryError> {
-        self.core.ask(|view, end| {
-            let moment = self.core.moment(view, end, filter.as_of, None)?;
-            let mut matching = Matching::new(view, filter, None, moment);
-            let mut count = 0;
-            while matching.advance()?.is_some() {
-                count += 1;
-            }
-            Ok(count)
-        })
     }
 
     /// The newest event of `source_id` in a session.

@@ -34,6 +34,10 @@ impl<P: Positions> Union<P> {
         Self { heads: BinaryHeap::with_capacity(streams.len()), streams, is_placed: false }
     }
 
+    pub(crate) fn streams(&self) -> &[P] {
+        &self.streams
+    }
+
     fn place(&mut self, target: Rank) -> Result<(), P::Error> {
         self.is_placed = true;
         for (index, stream) in self.streams.iter_mut().enumerate() {
@@ -71,7 +75,6 @@ impl<P: Positions> Positions for Union<P> {
 pub(crate) struct Member<P> {
     pub(crate) positions: P,
     /// Which of the streams that the join was made of.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by explanations"))]
     pub(crate) index: usize,
     /// How many candidates it refused.
     pub(crate) refused: u64,
@@ -118,7 +121,6 @@ impl<P: Positions> Join<P> {
     }
 
     /// The streams, in the order in which they are asked now.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by explanations"))]
     pub(crate) fn members(&self) -> &[Member<P>] {
         &self.members
     }
@@ -157,14 +159,13 @@ impl<P: Positions> Join<P> {
     fn place(&mut self, start: Rank) -> Result<Option<Rank>, P::Error> {
         self.is_placed = true;
         let mut furthest = start;
-        let mut landed = Vec::with_capacity(self.members.len());
-        for mut member in self.members.drain(..) {
+        let mut landed = vec![start; self.members.len()];
+        for (member, landed) in self.members.iter_mut().zip(&mut landed) {
             let Some(found) = member.positions.seek(start)? else { return Ok(None) };
             furthest = furthest.max(found);
-            landed.push((found, member));
+            *landed = found;
         }
-        landed.sort_by_key(|(found, _)| Reverse(*found));
-        self.members.extend(landed.into_iter().map(|(_, member)| member));
+        self.members.sort_by_key(|member| Reverse(landed.get(member.index).copied()));
         Ok(Some(furthest))
     }
 

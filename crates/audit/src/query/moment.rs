@@ -13,6 +13,7 @@ use crate::key;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     end: Seq,
+    is_now: bool,
     needs_history: bool,
 }
 
@@ -23,19 +24,24 @@ impl Moment {
     pub(crate) fn now(view: &View, durable_end: Seq) -> Self {
         let checkpoint = view.checkpoint().and_then(|bytes| Checkpoint::decode(bytes).ok());
         let indexed_end = checkpoint.map_or(durable_end, |checkpoint| checkpoint.seq.next());
-        Self { end: durable_end.max(indexed_end), needs_history: false }
+        Self { end: durable_end.max(indexed_end), is_now: true, needs_history: false }
     }
 
     /// As of when there were only the records before `end`.
     pub(crate) fn past(view: &View, end: Seq) -> Result<Self, ReadError> {
         let mut later = view.cursor(KeyRange::new(key::supersession::since(end)));
         later.seek_to_first()?;
-        Ok(Self { end, needs_history: later.key().is_some() })
+        Ok(Self { end, is_now: false, needs_history: later.key().is_some() })
     }
 
     /// The first record that does not count.
     pub(crate) fn end(self) -> Seq {
         self.end
+    }
+
+    /// Whether everything in the view counts.
+    pub(crate) fn is_now(self) -> bool {
+        self.is_now
     }
 
     /// Whether any event that counts was superseded by one that does not, so that it is in the histories alone.

@@ -77,7 +77,6 @@ impl StreamPositions {
         Self { superseded_from: Some(superseded_from), ..positions }
     }
 
-    #[expect(dead_code, reason = "read by explanations")]
     pub(crate) fn effort(&self) -> Effort {
         self.effort
     }

@@ -29,7 +29,7 @@ struct Answers {
 impl Answers {
     fn of(ledger: &Ledger) -> Self {
         let everything = EventFilter { limit: 1_000, ..EventFilter::default() };
-        let of_run = |run: u64| EventFilter { run: Some(format!("run-{run}")), ..everything.clone() };
+        let of_run = |run: u64| EventFilter { run: Some(format!("run-{run}").into()), ..everything.clone() };
         let newest = EventFilter { order: Order::Descending, ..everything.clone() };
         let joined = EventFilter { agent: Some("a-1".into()), kinds: vec![Kind::Custom], ..of_run(1) };
         let events = |filter: &EventFilter| ledger.events(filter).unwrap().items;

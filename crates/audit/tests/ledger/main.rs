@@ -8,6 +8,7 @@ mod damaged_index;
 mod foreign_index;
 mod index_health;
 mod opening;
+mod plans;
 mod queries;
 mod runs;
 mod superseding;

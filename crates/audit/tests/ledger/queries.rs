@@ -1,17 +1,29 @@
 //! Queries against a filter written the plain way, over random events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use runledger_audit::{
-    Body, Custom, Event, EventFilter, Kind, Ledger, Message, ModelCall, Order, PageTokenError, QueryError,
-    Seq, StoredEvent, Timestamp, ToolCall,
+    AnyOf, AsOf, Body, Custom, Dimension, Event, EventFilter, Kind, Ledger, Message, ModelCall, Order,
+    PageTokenError, QueryError, Seq, StoredEvent, Timestamp, ToolCall,
 };
 
 use super::{Place, at, custom};
 
 fn name() -> impl Strategy<Value = Option<String>> {
     proptest::option::of(prop::sample::select(vec!["a", "b", "a\0", "", "ab"]).prop_map(str::to_owned))
+}
+
+/// What a filter wants: one value, several, or what a pattern covers.
+fn wanted() -> impl Strategy<Value = Option<AnyOf>> {
+    let pattern = prop::sample::select(vec!["*", "a*", "?", "[!a]", "a?", "*b", "x*", "\\a"]);
+    prop::option::of(prop_oneof![
+        3 => name().prop_map(|name| name.map_or_else(AnyOf::default, AnyOf::from)),
+        1 => prop::collection::vec(name(), 0..4).prop_map(|names| names.into_iter().flatten().collect()),
+        1 => (pattern, name()).prop_map(|(pattern, name)| {
+            AnyOf::glob(pattern).unwrap().or(name.map_or_else(AnyOf::default, AnyOf::from))
+        }),
+    ])
 }
 
 fn body() -> impl Strategy<Value = Body> {
@@ -42,7 +54,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn filter() -> impl Strategy<Value = EventFilter> {
-    let names = (name(), name(), name(), name(), name(), name(), name());
+    let names = (wanted(), wanted(), wanted(), wanted(), wanted(), wanted(), wanted());
     let kinds = prop::collection::vec(
         prop::sample::select(vec![
             Kind::Custom,
@@ -54,8 +66,16 @@ fn filter() -> impl Strategy<Value = EventFilter> {
         0..3,
     );
     let time = || proptest::option::of((-3_i64..4).prop_map(Timestamp::from_nanoseconds));
-    let rare = |strategy: BoxedStrategy<Option<String>>| prop_oneof![2 => Just(None), 1 => strategy].boxed();
-    (names, kinds, (rare(name().boxed()), rare(name().boxed())), time(), time(), any::<bool>(), 1_usize..4)
+    let rare = |strategy: BoxedStrategy<Option<AnyOf>>| prop_oneof![2 => Just(None), 1 => strategy].boxed();
+    (
+        names,
+        kinds,
+        (rare(wanted().boxed()), rare(wanted().boxed())),
+        time(),
+        time(),
+        any::<bool>(),
+        1_usize..4,
+    )
         .prop_map(
             |(
                 (workspace, session, run, agent, actor, correlation, outcome),
@@ -89,7 +109,9 @@ fn filter() -> impl Strategy<Value = EventFilter> {
 
 /// What the filter means, without an index.
 fn matches(filter: &EventFilter, event: &Event) -> bool {
-    let same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+    let same = |wanted: &Option<AnyOf>, found: Option<&str>| {
+        wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| wanted.matches(found)))
+    };
     let tool = if let Body::ToolCall(call) = &event.body { Some(call.tool_id.as_str()) } else { None };
     let model = if let Body::ModelCall(call) = &event.body { Some(call.model_id.as_str()) } else { None };
     same(&filter.workspace, event.workspace_id.as_deref())
@@ -106,10 +128,17 @@ fn matches(filter: &EventFilter, event: &Event) -> bool {
         && filter.to.is_none_or(|to| event.timestamp < to)
 }
 
+/// The events that match, of those that were known and not superseded by then.
 fn plain_answer(filter: &EventFilter, events: &[Event]) -> Vec<Seq> {
+    let known_end = match filter.as_of {
+        Some(AsOf::Seq(seq)) => usize::try_from(seq.get()).unwrap() + 1,
+        _ => events.len(),
+    };
+    let known = events.get(..known_end).unwrap_or(events);
+    let is_superseded = |event: &Event| known.iter().any(|newer| newer.supersedes == Some(event.event_id));
     let mut found: Vec<_> = (0..)
-        .zip(events)
-        .filter(|(_, event)| matches(filter, event))
+        .zip(known)
+        .filter(|(_, event)| matches(filter, event) && !is_superseded(event))
         .map(|(seq, event)| (event.timestamp, Seq::new(seq)))
         .collect();
     found.sort_unstable();
@@ -117,6 +146,17 @@ fn plain_answer(filter: &EventFilter, events: &[Event]) -> Vec<Seq> {
         found.reverse();
     }
     found.into_iter().map(|(_, seq)| seq).collect()
+}
+
+fn plain_counts(dimension: Dimension, answer: &[Seq], events: &[Event]) -> (BTreeMap<String, u64>, u64) {
+    let (mut by_value, mut without_value) = (BTreeMap::new(), 0);
+    for seq in answer {
+        match dimension.of(events.get(usize::try_from(seq.get()).unwrap()).unwrap()) {
+            Some(value) => *by_value.entry(value.to_owned()).or_default() += 1,
+            None => without_value += 1,
+        }
+    }
+    (by_value, without_value)
 }
 
 /// All pages of an answer, and what `between` does between them.
@@ -137,10 +177,19 @@ proptest! {
 
     #[test]
     fn every_filter_answers_as_a_plain_scan_does(
-        events in prop::collection::vec(event(), 1..60),
-        filters in prop::collection::vec(filter(), 30),
+        mut events in prop::collection::vec(event(), 1..60),
+        superseding in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..20),
+        filters in prop::collection::vec((filter(), prop::option::of(0_u64..60)), 30),
         reopened_after in any::<prop::sample::Index>(),
     ) {
+        // Each event replaces one before it at most, and is replaced once at most.
+        let mut replaced = BTreeSet::new();
+        for (newer, older) in superseding {
+            let newer = newer.index(events.len());
+            if newer > 0 && events[newer].supersedes.is_none() && replaced.insert(older.index(newer)) {
+                events[newer].supersedes = Some(events[older.index(newer)].event_id);
+            }
+        }
         let place = Place::new();
         let mut ledger = place.open();
         for (number, event) in events.iter().enumerate() {
@@ -153,12 +202,21 @@ proptest! {
         }
         ledger.sync().unwrap();
         let reader = place.read();
-        for filter in &filters {
+        for (filter, as_of) in filters {
+            let filter = &EventFilter { as_of: as_of.map(|seq| AsOf::Seq(Seq::new(seq))), ..filter };
             let expected = plain_answer(filter, &events);
             for ledger in [&ledger, &reader] {
                 let seqs: Vec<_> = paged(ledger, filter, || ()).iter().map(|stored| stored.seq).collect();
                 prop_assert_eq!(&seqs, &expected);
                 prop_assert_eq!(ledger.count(filter).unwrap(), expected.len() as u64);
+                for dimension in [Dimension::Kind, Dimension::Outcome] {
+                    let counts = ledger.count_by(dimension, filter).unwrap();
+                    let counts = (counts.by_value.into_iter().collect(), counts.without_value);
+                    prop_assert_eq!(counts, plain_counts(dimension, &expected, &events), "{:?}", filter);
+                }
+                let explained = ledger.explain(filter).unwrap();
+                prop_assert_eq!(explained.matches, expected.len().min(filter.limit) as u64);
+                prop_assert_eq!(explained.ended_at_limit, expected.len() > filter.limit);
             }
         }
     }

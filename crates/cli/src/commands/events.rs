@@ -6,20 +6,28 @@ use anyhow::Result;
 use jiff::Zoned;
 use runledger::{EventFilter, Ledger, Order, PageToken, StoredEvent};
 
-use super::{Context, opening};
+use super::explanation_json::ExplanationJson;
+use super::{Context, event_filter, opening};
 use crate::arguments::EventsArguments;
 use crate::event_text;
 use crate::exit::Exit;
 use crate::output::{Output, remark};
-use crate::time_argument;
 
 /// How many events are asked for at a time, so that memory does not grow with the limit.
 const PAGE_EVENTS: usize = 1_000;
 
 /// Runs the command.
 pub(super) fn run(arguments: &EventsArguments, context: &mut Context) -> Result<Exit> {
-    let filter = filter(arguments, &Zoned::now())?;
+    let filter = EventFilter {
+        order: arguments.listing.order.map_or(Order::Ascending, Order::from),
+        limit: arguments.listing.limit,
+        page: arguments.page,
+        ..event_filter::of(&arguments.filter, &Zoned::now())?
+    };
     let ledger = opening::for_reading(&context.ledger)?;
+    if arguments.explain {
+        return explain(&ledger, &filter, &mut context.output);
+    }
     let next = write_events(&ledger, filter, &mut context.output)?;
     context.output.flush()?;
     if let Some(token) = next {
@@ -32,28 +40,16 @@ pub(super) fn run(arguments: &EventsArguments, context: &mut Context) -> Result<
     Ok(Exit::Fine)
 }
 
-/// The filter that the command line describes, as seen at `now`.
-fn filter(arguments: &EventsArguments, now: &Zoned) -> Result<EventFilter> {
-    Ok(EventFilter {
-        workspace: arguments.workspace.clone(),
-        lane: arguments.lane.clone(),
-        session: arguments.session.clone(),
-        run: arguments.run.clone(),
-        agent: arguments.agent.clone(),
-        actor: arguments.actor.clone(),
-        kinds: arguments.kind.clone(),
-        tool: arguments.tool.clone(),
-        model: arguments.model.clone(),
-        action: arguments.action.clone(),
-        outcome: arguments.outcome.clone(),
-        correlation: arguments.correlation.clone(),
-        from: time_argument::resolve("--from", arguments.window.from.as_deref(), now)?,
-        to: time_argument::resolve("--to", arguments.window.to.as_deref(), now)?,
-        as_of: time_argument::resolve_moment(&arguments.moment, now)?,
-        order: arguments.window.order.map_or(Order::Ascending, Order::from),
-        limit: arguments.window.limit,
-        page: arguments.page,
-    })
+/// Writes how the question is answered.
+fn explain(ledger: &Ledger, filter: &EventFilter, output: &mut Output) -> Result<Exit> {
+    let explanation = ledger.explain(filter)?;
+    if output.is_json() {
+        writeln!(output, "{}", serde_json::to_string(&ExplanationJson::from(&explanation))?)?;
+    } else {
+        // Its conditions quote what was asked for, control characters escaped.
+        writeln!(output, "{explanation}")?;
+    }
+    Ok(Exit::Fine)
 }
 
 /// Writes the events that match, up to the filter's limit; says where the next page starts, if there is one.

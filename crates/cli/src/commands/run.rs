@@ -32,7 +32,8 @@ pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exi
         write_summary(&ledger, &summary, output)?;
         writeln!(output)?;
     }
-    let all = EventFilter { run: Some(summary.run_id), as_of, limit: usize::MAX, ..EventFilter::default() };
+    let all =
+        EventFilter { run: Some(summary.run_id.into()), as_of, limit: usize::MAX, ..EventFilter::default() };
     events::write_events(&ledger, all, output)?;
     Ok(Exit::Fine)
 }

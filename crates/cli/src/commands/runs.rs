@@ -33,12 +33,12 @@ fn filter(arguments: &RunsArguments, now: &Zoned) -> Result<RunFilter> {
         agent: arguments.agent.clone(),
         session: arguments.session.clone(),
         parent: arguments.parent.clone(),
-        started_from: time_argument::resolve("--from", arguments.window.from.as_deref(), now)?,
-        started_to: time_argument::resolve("--to", arguments.window.to.as_deref(), now)?,
+        started_from: time_argument::resolve("--from", arguments.times.from.as_deref(), now)?,
+        started_to: time_argument::resolve("--to", arguments.times.to.as_deref(), now)?,
         as_of: time_argument::resolve_moment(&arguments.moment, now)?,
-        order: arguments.window.order.map_or(Order::Descending, Order::from),
+        order: arguments.listing.order.map_or(Order::Descending, Order::from),
         offset: arguments.offset,
-        limit: arguments.window.limit,
+        limit: arguments.listing.limit,
         ..RunFilter::default()
     })
 }

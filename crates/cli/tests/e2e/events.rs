@@ -156,3 +156,40 @@ fn as_of_an_earlier_event_or_time_the_ledger_knows_what_it_knew_then() {
     assert!(sandbox.run(["runs", "--json", "--as-of", "2001-01-01"]).expect(0).lines().is_empty());
     sandbox.run(["events", "--as-of", "now", "--as-of-seq", "0"]).expect(2);
 }
+
+#[test]
+fn an_option_given_twice_means_either_and_a_pattern_what_is_like_it() {
+    let sandbox = Sandbox::with_session();
+    let tools = |arguments: &[&str]| events(&sandbox, arguments).len();
+    let either = tools(&["--tool", "Bash", "--tool", "Read"]);
+    assert_eq!(either, tools(&["--tool", "Bash"]) + tools(&["--tool", "Read"]));
+    assert_eq!(tools(&["--like", "tool=B?s*"]), tools(&["--tool", "Bash"]));
+    assert_eq!(tools(&["--like", "tool=B*", "--tool", "Read"]), either);
+    assert_eq!(tools(&["--like", "kind=tool_*"]), tools(&["--kind", "tool_call"]));
+    assert_eq!(tools(&["--tool", "B*"]), 0, "without --like a star is a star");
+    for (pattern, reason) in
+        [("tool=[", "without its `]`"), ("tools=x", "correlation"), ("tool", "WHAT=PATTERN")]
+    {
+        let finished = sandbox.run(["events", "--like", pattern]).expect(2);
+        assert!(finished.stderr.contains(reason), "{}", finished.stderr);
+    }
+    sandbox.run(["events", "--like", "kind=x*"]).expect_error(2, "no kind");
+}
+
+#[test]
+fn an_explanation_names_what_is_joined_and_what_it_takes() {
+    let sandbox = Sandbox::with_session();
+    let arguments = ["events", "--explain", "--tool", "Bash", "--agent", "claude-code"];
+    let text = sandbox.run(arguments).expect(0).text();
+    for part in [
+        "tool = \"Bash\": 1 streams, ",
+        "agent = \"claude-code\"",
+        "2 in the answer",
+        "a count takes the join",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+    let value = sandbox.run(arguments.iter().chain(&["--json"])).expect(0).value();
+    assert_eq!((&value["matches"], &value["eventsRead"]), (&2.into(), &2.into()));
+    assert_eq!((&value["joined"][0]["streams"], &value["countMethod"]), (&1.into(), &"join".into()));
+}

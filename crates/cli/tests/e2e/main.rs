@@ -16,6 +16,7 @@ mod program;
 
 mod append;
 mod beside_a_writer;
+mod count;
 mod demo;
 mod event;
 mod events;

@@ -4,8 +4,9 @@ use std::process::Stdio;
 
 use crate::program::{LiveWriter, SESSION, Sandbox, finish, first_segment, note, program};
 
-const READERS: [&[&str]; 8] = [
+const READERS: [&[&str]; 9] = [
     &["events"],
+    &["count"],
     &["event", "0"],
     &["runs"],
     &["run", "r"],

@@ -14,7 +14,7 @@ use crate::output::Output;
 pub(super) fn answer(ledger: &Ledger, output: &mut Output) -> Result<()> {
     heading("What did this run do?", output)?;
     let said_and_done = EventFilter {
-        run: Some(SESSION_RUN.to_owned()),
+        run: Some(SESSION_RUN.into()),
         kinds: vec![Kind::RunStarted, Kind::ToolCall, Kind::RunFinished],
         ..EventFilter::default()
     };
@@ -23,7 +23,7 @@ pub(super) fn answer(ledger: &Ledger, output: &mut Output) -> Result<()> {
     heading("Which tool calls failed?", output)?;
     let failed = EventFilter {
         kinds: vec![Kind::ToolCall],
-        outcome: Some("failure".to_owned()),
+        outcome: Some("failure".into()),
         ..EventFilter::default()
     };
     write(ledger, &failed, output)?;

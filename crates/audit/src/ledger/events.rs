@@ -1,0 +1,172 @@
+//! The events that match a filter, page by page.
+
+use runledger_store::View;
+use runledger_wal::{Leaf, Record, Seq};
+
+use super::Ledger;
+use super::answer::{Answer, count_method};
+use super::ask::Asker;
+use super::read::StoredEvent;
+use crate::query::plan::Plan;
+use crate::{Event, EventFilter, Explanation, PageToken, QueryError, Timestamp, codec};
+
+/// A part of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The answer's next items.
+    pub items: Vec<T>,
+    /// Where the next page goes on, if there is more.
+    pub next: Option<PageToken>,
+}
+
+/// An event as it lies in the log: for those who pass it on, or hash it, and need not look inside.
+#[derive(Clone)]
+pub struct StoredRecord {
+    record: Record,
+}
+
+impl StoredRecord {
+    /// Its number in the log.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.record.seq()
+    }
+
+    /// The hash that commits to it.
+    #[must_use]
+    pub fn leaf(&self) -> Leaf {
+        self.record.leaf()
+    }
+
+    /// When it was committed, by the writer's clock.
+    #[must_use]
+    pub fn commit_time(&self) -> Timestamp {
+        Timestamp::from_nanoseconds(self.record.commit_time())
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.record.payload()
+    }
+
+    /// What it says.
+    ///
+    /// # Errors
+    ///
+    /// It is no event that this version can read.
+    pub fn decode(&self) -> Result<Event, QueryError> {
+        let seq = self.seq();
+        codec::decode(self.payload()).map_err(|source| QueryError::Undecodable { seq, source })
+    }
+}
+
+impl std::fmt::Debug for StoredRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredRecord").field("seq", &self.seq()).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// The events that match `filter`, in its order, at most as many as its limit. Superseded events are left out. The
+    /// pages of an answer all rest on the same events, whatever is appended or superseded between them.
+    ///
+    /// The answer holds every event that was acknowledged before the call.
+    pub fn events(&self, filter: &EventFilter) -> Result<Page<StoredEvent>, QueryError> {
+        self.ask_for_page(filter, |record| StoredEvent::decode(&record))
+    }
+
+    /// The same as [`Ledger::events`], without decoding them.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// let bytes: usize = ledger
+    ///     .records(&EventFilter::default())?
+    ///     .items
+    ///     .iter()
+    ///     .map(|record| record.payload().len())
+    ///     .sum();
+    /// assert!(bytes > 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn records(&self, filter: &EventFilter) -> Result<Page<StoredRecord>, QueryError> {
+        self.ask_for_page(filter, |record| Ok(StoredRecord { record }))
+    }
+
+    /// Answers `filter` as [`Ledger::records`] does, and gives what that took in place of the answer.
+    pub fn explain(&self, filter: &EventFilter) -> Result<Explanation, QueryError> {
+        let page = filter.page.map(|page| page.check(filter)).transpose()?;
+        self.core.ask(|view, end| {
+            let began = std::time::Instant::now();
+            let moment = self.core.moment(view, end, filter.as_of, page)?;
+            let plan = Plan::make(view, filter, moment)?;
+            let mut answer = Answer::new(&self.core, view, &plan, page.map(|page| page.last));
+            let page = make_page(&mut answer, filter, moment.end(), |_| Ok(()))?;
+            Ok(Explanation {
+                known_end: moment.end(),
+                with_history: moment.needs_history(),
+                joined: answer.joined(),
+                checked: answer.checked(),
+                candidates: answer.candidates(),
+                events_read: answer.events_read(),
+                matches: page.items.len() as u64,
+                ended_at_limit: page.next.is_some(),
+                count_method: count_method(&plan),
+                took: began.elapsed(),
+            })
+        })
+    }
+
+    fn ask_for_page<T>(
+        &self,
+        filter: &EventFilter,
+        item: impl Fn(Record) -> Result<T, QueryError>,
+    ) -> Result<Page<T>, QueryError> {
+        let page = filter.page.map(|page| page.check(filter)).transpose()?;
+        self.core.ask(|view, end| page_of(&self.core, view, end, filter, page, &item))
+    }
+}
+
+fn page_of<T>(
+    core: &Asker,
+    view: &View,
+    durable_end: Seq,
+    filter: &EventFilter,
+    page: Option<PageToken>,
+    item: impl Fn(Record) -> Result<T, QueryError>,
+) -> Result<Page<T>, QueryError> {
+    let moment = core.moment(view, durable_end, filter.as_of, page)?;
+    let plan = Plan::make(view, filter, moment)?;
+    let mut answer = Answer::new(core, view, &plan, page.map(|page| page.last));
+    make_page(&mut answer, filter, moment.end(), item)
+}
+
+/// Takes events from an answer up to the filter's limit, and one more, to know whether there is a next page.
+fn make_page<T>(
+    answer: &mut Answer<'_>,
+    filter: &EventFilter,
+    seen: Seq,
+    item: impl Fn(Record) -> Result<T, QueryError>,
+) -> Result<Page<T>, QueryError> {
+    let (mut items, mut last) = (Vec::new(), None);
+    while let Some((position, record)) = answer.advance()? {
+        if items.len() == filter.limit {
+            let (filter, order) = (filter.fingerprint(), filter.order);
+            let next = last.map(|last| PageToken { filter, order, seen, last });
+            return Ok(Page { items, next });
+        }
+        let record = match record {
+            Some(record) => record,
+            None => answer.read(position.seq)?,
+        };
+        items.push(item(record)?);
+        last = Some(position);
+    }
+    Ok(Page { items, next: None })
+}

@@ -1,0 +1,54 @@
+//! `count`: how many events match, all or by what they have in common.
+
+use std::io::Write;
+
+use anyhow::Result;
+use jiff::Zoned;
+use runledger::{Dimension, ValueCounts};
+use serde_json::{Map, Value};
+
+use super::{Context, event_filter, opening};
+use crate::arguments::CountArguments;
+use crate::exit::Exit;
+use crate::output::{FAINT, Output, one_line};
+
+/// How much of a value a line shows.
+const VALUE_CHARACTERS_MAX: usize = 200;
+
+/// Runs the command.
+pub(super) fn run(arguments: &CountArguments, context: &mut Context) -> Result<Exit> {
+    let filter = event_filter::of(&arguments.filter, &Zoned::now())?;
+    let ledger = opening::for_reading(&context.ledger)?;
+    let output = &mut context.output;
+    if let Some(dimension) = arguments.by {
+        write_counts(dimension, ledger.count_by(dimension, &filter)?, output)?;
+        return Ok(Exit::Fine);
+    }
+    let count = ledger.count(&filter)?;
+    if output.is_json() {
+        writeln!(output, "{{\"count\":{count}}}")?;
+    } else {
+        writeln!(output, "{count}")?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Writes the counts, the greatest first; values that are equally frequent in their own order.
+fn write_counts(dimension: Dimension, counts: ValueCounts, output: &mut Output) -> Result<()> {
+    let mut by_value: Vec<(Option<String>, u64)> =
+        counts.by_value.into_iter().map(|(value, count)| (Some(value), count)).collect();
+    by_value.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    by_value.extend((counts.without_value > 0).then_some((None, counts.without_value)));
+    for (value, count) in by_value {
+        if output.is_json() {
+            let fields =
+                [(dimension.as_str().to_owned(), Value::from(value)), ("count".to_owned(), count.into())];
+            writeln!(output, "{}", Value::Object(Map::from_iter(fields)))?;
+        } else {
+            let none = output.paint(FAINT, format_args!("(no {})", dimension.as_str())).to_string();
+            let shown = value.map_or(none, |value| one_line(&value, VALUE_CHARACTERS_MAX));
+            writeln!(output, "{count:>10}  {shown}")?;
+        }
+    }
+    Ok(())
+}
