@@ -128,14 +128,16 @@ impl<P: Positions> Join<P> {
     /// The next rank that all streams have.
     pub(crate) fn advance(&mut self) -> Result<Option<Rank>, P::Error> {
         let Some(start) = self.next.take() else { return Ok(None) };
-        let Some(mut candidate) = (if self.is_placed { Some(start) } else { self.place(start)? }) else {
+        if !self.is_placed && !self.place(start)? {
             return Ok(None);
-        };
+        }
+        let Some(first) = self.members.first_mut() else { return Ok(None) };
+        let Some(mut candidate) = first.positions.seek(start)? else { return Ok(None) };
         // The place of the stream that named the candidate: it need not be asked.
-        let mut named_by = None;
+        let mut named_by = 0;
         'candidates: loop {
             for place in 0..self.members.len() {
-                if named_by == Some(place) {
+                if named_by == place {
                     continue;
                 }
                 let Some(member) = self.members.get_mut(place) else { break };
@@ -145,7 +147,7 @@ impl<P: Positions> Join<P> {
                 if has_refused {
                     member.refused += 1;
                     candidate = found;
-                    named_by = Some(self.promote(place));
+                    named_by = self.promote(place);
                     continue 'candidates;
                 }
             }
@@ -155,18 +157,16 @@ impl<P: Positions> Join<P> {
     }
 
     /// Seeks in every stream once, and orders them by where that led: whichever comes furthest is likely the sparsest.
-    /// A stream without keys ends the join here.
-    fn place(&mut self, start: Rank) -> Result<Option<Rank>, P::Error> {
+    /// Says whether all of them have keys.
+    fn place(&mut self, start: Rank) -> Result<bool, P::Error> {
         self.is_placed = true;
-        let mut furthest = start;
         let mut landed = vec![start; self.members.len()];
         for (member, landed) in self.members.iter_mut().zip(&mut landed) {
-            let Some(found) = member.positions.seek(start)? else { return Ok(None) };
-            furthest = furthest.max(found);
+            let Some(found) = member.positions.seek(start)? else { return Ok(false) };
             *landed = found;
         }
         self.members.sort_by_key(|member| Reverse(landed.get(member.index).copied()));
-        Ok(Some(furthest))
+        Ok(true)
     }
 
     /// Moves a stream one place ahead of one that refuses less often. Gives its place.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use runledger_audit::{
-    AnyOf, AsOf, Body, Custom, Dimension, Event, EventFilter, Kind, Ledger, Message, ModelCall, Order,
-    PageTokenError, QueryError, Seq, StoredEvent, Timestamp, ToolCall,
+    AnyOf, AsOf, Body, Custom, Dimension, Durability, Event, EventFilter, EventId, Kind, Ledger, Message,
+    ModelCall, Order, PageTokenError, QueryError, Seq, StoredEvent, Timestamp, ToolCall,
 };
 
 use super::{Place, at, custom};
@@ -193,7 +193,7 @@ proptest! {
         let place = Place::new();
         let mut ledger = place.open();
         for (number, event) in events.iter().enumerate() {
-            let _ = ledger.submit(event.clone(), runledger_audit::Durability::Buffered).unwrap();
+            let _ = ledger.submit(event.clone(), Durability::Buffered).unwrap();
             if number == reopened_after.index(events.len()) {
                 ledger.sync().unwrap();
                 drop(ledger);
@@ -218,6 +218,83 @@ proptest! {
                 prop_assert_eq!(explained.matches, expected.len().min(filter.limit) as u64);
                 prop_assert_eq!(explained.ended_at_limit, expected.len() > filter.limit);
             }
+        }
+    }
+}
+
+/// What happens between two pages.
+#[derive(Debug, Clone)]
+enum Between {
+    Append(Box<Event>),
+    /// A newer version of one of the events that were there at first.
+    Supersede(Box<Event>, prop::sample::Index),
+    Reopen,
+    LoseTheIndex,
+}
+
+fn between() -> impl Strategy<Value = Vec<Between>> {
+    let step = prop_oneof![
+        8 => event().prop_map(|event| Between::Append(Box::new(event))),
+        8 => (event(), any::<prop::sample::Index>()).prop_map(|(event, old)| Between::Supersede(Box::new(event), old)),
+        1 => Just(Between::Reopen),
+        1 => Just(Between::LoseTheIndex),
+    ];
+    prop::collection::vec(step, 0..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pages_rest_on_what_the_first_one_rested_on_whatever_happens_between_them(
+        events in prop::collection::vec(event(), 10..50),
+        filter in filter(),
+        loose in any::<bool>(),
+        steps in prop::collection::vec(between(), 1..20),
+    ) {
+        // Half of the filters keep only their order and their pages, so that the answers are long.
+        let (order, limit) = (filter.order, filter.limit);
+        let filter = if loose { EventFilter { order, limit, ..EventFilter::default() } } else { filter };
+        let place = Place::new();
+        let mut ledger = Some(place.open());
+        for event in &events {
+            let _ = ledger.as_ref().unwrap().submit(event.clone(), Durability::Buffered).unwrap();
+        }
+        ledger.as_ref().unwrap().sync().unwrap();
+        let expected = plain_answer(&filter, &events);
+        let (mut found, mut page, mut steps) = (Vec::new(), None, steps.into_iter().cycle());
+        loop {
+            let answer = ledger.as_ref().unwrap().events(&EventFilter { page, ..filter.clone() }).unwrap();
+            found.extend(answer.items.iter().map(|stored| stored.seq));
+            page = answer.next;
+            if page.is_none() {
+                break;
+            }
+            for step in steps.next().into_iter().flatten() {
+                happen(step, &events, &place, &mut ledger);
+            }
+        }
+        prop_assert_eq!(found, expected);
+    }
+}
+
+fn happen(step: Between, events: &[Event], place: &Place, ledger: &mut Option<Ledger>) {
+    let append = |event| {
+        let _ = ledger.as_ref().unwrap().append(event).unwrap();
+    };
+    match step {
+        // Steps come round again: each time as another event.
+        Between::Append(event) => append(Event { event_id: EventId::new(), ..*event }),
+        Between::Supersede(event, old) => {
+            let supersedes = Some(old.get(events).event_id);
+            append(Event { event_id: EventId::new(), supersedes, ..*event });
+        }
+        Between::Reopen | Between::LoseTheIndex => {
+            ledger.take().unwrap().close().unwrap();
+            if matches!(step, Between::LoseTheIndex) {
+                std::fs::remove_dir_all(place.path().join("index")).unwrap();
+            }
+            *ledger = Some(place.open());
         }
     }
 }
