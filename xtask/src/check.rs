@@ -46,6 +46,18 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
     };
     step::run("lints of runledger-wal without features", &mut log_lints(&[]))?;
     step::run("lints of runledger-wal with planted bugs", &mut log_lints(&["--features=planted-bugs"]))?;
+    let mut planted_lints = repository.cargo([
+        "clippy",
+        "--package=runledger-tests",
+        "--package=runledger-store",
+        "--package=runledger-ingest",
+        "--package=runledger-audit",
+        "--lib",
+        "--bin=crash",
+        "--locked",
+        "--features=runledger-tests/planted-bugs",
+    ]);
+    step::run("lints of the laboratories with planted bugs", planted_lints.args(["--", "-D", "warnings"]))?;
     let mut model_lints = repository.cargo([
         "clippy",
         "--package",

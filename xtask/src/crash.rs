@@ -41,7 +41,10 @@ pub(crate) struct Arguments {
     /// Every byte flipped, every file lost, bytes put where they don't belong.
     #[arg(long, conflicts_with_all = ["states", "life", "exhaustive", "calls"])]
     decay: bool,
-    /// Bugs planted in the log, one after the other; fails if one isn't found.
+    /// An index that follows a log, crashed, refused, and asked.
+    #[arg(long, conflicts_with_all = ["states", "life", "exhaustive", "calls", "decay", "planted"])]
+    index: bool,
+    /// Bugs planted in the log and in the index, one after the other; fails if one isn't found.
     #[arg(long, conflicts_with_all = ["states", "life", "exhaustive", "calls", "decay"])]
     planted: bool,
     /// Print JSON.
@@ -63,6 +66,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<Exit
         Arguments { exhaustive: Some(steps), .. } => vec!["exhaustive".to_owned(), steps.to_string()],
         Arguments { calls: true, .. } => vec!["calls".to_owned()],
         Arguments { decay: true, .. } => vec!["decay".to_owned()],
+        Arguments { index: true, .. } => vec!["index".to_owned(), "--seed".to_owned(), seed],
         _ => return run_all(repository).map(|()| ExitCode::SUCCESS),
     };
     let mut laboratory = laboratory(repository);
@@ -79,6 +83,7 @@ pub(crate) fn run_all(repository: &Repository) -> Result<()> {
     work("all short lives", &["exhaustive", &STEPS_IN_CI.to_string()])?;
     work("failing calls", &["calls"])?;
     work("decay", &["decay"])?;
+    work("index", &["index"])?;
     work("crash states", &["states", &STATES_IN_CI.to_string()])?;
     step::timed("crash laboratory: planted bugs", || {
         let all_found = plant(repository, false)? == ExitCode::SUCCESS;

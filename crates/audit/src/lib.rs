@@ -42,6 +42,7 @@ mod ledger;
 mod maintenance;
 mod names;
 mod page_token;
+mod planted;
 mod query;
 mod rollup;
 mod run_status;
@@ -77,6 +78,9 @@ pub use ledger::{
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
 pub use page_token::{PageToken, PageTokenError};
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub use planted::{Bug, plant};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
 pub use runledger_wal::{

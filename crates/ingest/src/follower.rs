@@ -12,6 +12,7 @@ use crate::error::IngestError;
 use crate::indexer::{Indexer, Resume};
 use crate::options::Options;
 use crate::pending::Pending;
+use crate::planted::{Bug, planted};
 
 /// How far indexing has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +123,7 @@ impl<I: Indexer> Follower<I> {
         let next = match self.rebuild_wanted.clone() {
             Some(reason) => self.start_rebuild(reason)?,
             None => match self.indexer.resume(self.store.checkpoint().as_deref(), &self.log) {
+                Resume::From(next) if planted(Bug::ResumeTooFar) && next > Seq::ZERO => next.next(),
                 Resume::From(next) => next,
                 Resume::Rebuild(reason) => self.start_rebuild(reason)?,
                 Resume::Unknown(reason) => return Err(IngestError::Resume { reason }),
@@ -146,7 +148,9 @@ impl<I: Indexer> Follower<I> {
         }
         let target = self.log.durable_end()?;
         (self.before_rebuild)();
-        self.store.clear()?;
+        if !planted(Bug::RebuildWithoutClearing) {
+            self.store.clear()?;
+        }
         self.tail_events = 0;
         self.rebuild_wanted = None;
         self.rebuilding = Some(Rebuild { reason, target });
@@ -174,7 +178,11 @@ impl<I: Indexer> Follower<I> {
             return Ok(Step::CaughtUp);
         };
         if let Err(error) = self.store.apply(&self.batch, &checkpoint) {
-            self.ready = Some(checkpoint);
+            if planted(Bug::LoseRefusedBatch) {
+                self.next = Some(self.batch_end);
+            } else {
+                self.ready = Some(checkpoint);
+            }
             return Err(error.into());
         }
         self.tail_events = self.tail_events.saturating_add(self.records.len() as u64);

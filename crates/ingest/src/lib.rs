@@ -69,6 +69,7 @@ mod indexer;
 mod ingestor;
 mod options;
 mod pending;
+mod planted;
 
 pub use self::catch_up::catch_up;
 pub use self::error::{IngestError, StartError, WaitError};
@@ -77,3 +78,6 @@ pub use self::indexer::{Indexer, Resume};
 pub use self::ingestor::{Ingestor, Lag, Status};
 pub use self::options::{INDEX_TAIL_EVENTS_MAX_DEFAULT, Options};
 pub use self::pending::Pending;
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub use self::planted::{Bug, plant};

@@ -15,6 +15,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::core::Core;
 use crate::error::{OpenError, WriteError};
 use crate::merge::{MergeCursor, Source};
+use crate::planted::{Bug, planted};
 use crate::table::{Table, TableCursor};
 use crate::tier;
 
@@ -182,7 +183,7 @@ impl Core {
         let tables = self.catalog.lock().tables.clone();
         let sizes: Vec<u64> = tables.iter().map(|table| table.meta().bytes).collect();
         let Some(range) = tier::pick(&sizes, MERGE_WIDTH, self.options.tables_max) else { return Ok(false) };
-        let keep_deletions = range.start > 0;
+        let keep_deletions = range.start > 0 && !planted(Bug::MergeDropsDeletions);
         let inputs = tables.get(range).unwrap_or_default();
         self.replace_tables(inputs, keep_deletions, || self.merger.is_stopping())?;
         Ok(true)
@@ -201,9 +202,14 @@ impl Core {
 
 /// A cursor over `tables`, which go from the oldest to the newest.
 pub(crate) fn merged(tables: &[Arc<Table>]) -> MergeCursor {
-    let newest_first = tables.iter().rev();
+    let tables = if planted(Bug::MergeForgetsOldest) { tables.get(1..).unwrap_or_default() } else { tables };
+    let newest_first: Vec<_> =
+        if planted(Bug::MergeOldestWins) { tables.iter().collect() } else { tables.iter().rev().collect() };
     MergeCursor::new(
-        newest_first.map(|table| Source::Table(Box::new(TableCursor::new(Arc::clone(table))))).collect(),
+        newest_first
+            .into_iter()
+            .map(|table| Source::Table(Box::new(TableCursor::new(Arc::clone(table)))))
+            .collect(),
     )
 }
 

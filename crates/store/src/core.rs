@@ -19,6 +19,7 @@ use crate::memtable::Memtable;
 use crate::merge::MergeCursor;
 use crate::open::Opened;
 use crate::options::Options;
+use crate::planted::{Bug, planted};
 use crate::table::{Table, TableSettings, TableWriter, file_name};
 use crate::version::Version;
 
@@ -151,7 +152,14 @@ impl Core {
         let start = catalog.tables.iter().position(is_input).unwrap_or(0);
         let mut tables = catalog.tables.clone();
         tables.splice(start..start + inputs.len(), output);
-        let checkpoint = catalog.checkpoint.clone();
+        let checkpoint = if planted(Bug::MergeMovesCheckpoint) {
+            self.version().checkpoint.clone()
+        } else {
+            catalog.checkpoint.clone()
+        };
+        if planted(Bug::RemoveTablesTooEarly) {
+            self.remove_tables(inputs);
+        }
         self.publish(&mut catalog, tables, checkpoint)?;
         let tables = catalog.tables.iter().cloned().collect();
         self.replace_version(|version| Version { tables, ..version.clone() });

@@ -42,6 +42,7 @@ mod memtable;
 mod merge;
 mod open;
 mod options;
+mod planted;
 mod store;
 mod table;
 mod tier;
@@ -56,6 +57,9 @@ pub use self::key_range::KeyRange;
 pub use self::manifest::CHECKPOINT_BYTES_MAX;
 pub use self::open::reset;
 pub use self::options::Options;
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub use self::planted::{Bug, plant};
 pub use self::store::{Store, StoreStats};
 pub use self::table::{FirstBytes, PositionTags};
 pub use self::view::{Cursor, Range, View};

@@ -12,6 +12,7 @@ use std::io::{self, Write as _};
 use crate::checksum;
 use crate::directory::Directory;
 use crate::error::{Damage, OpenError, WriteError};
+use crate::planted::{Bug, planted};
 use crate::table::TableMeta;
 
 pub(crate) const MANIFEST_NAME: &str = "manifest";
@@ -69,14 +70,21 @@ impl Manifest {
             move |source| WriteError::Io { operation, path, source }
         };
         // CRASH: tables that no manifest names, removed at the next open.
-        directory.sync().map_err(failed("sync", ""))?;
+        if !planted(Bug::SkipTableDirectorySync) {
+            directory.sync().map_err(failed("sync", ""))?;
+        }
         let mut file =
             directory.create(MANIFEST_DRAFT_NAME).map_err(failed("create", MANIFEST_DRAFT_NAME))?;
         file.write_all(&self.encode()).map_err(failed("write", MANIFEST_DRAFT_NAME))?;
-        file.sync().map_err(failed("sync", MANIFEST_DRAFT_NAME))?;
+        if !planted(Bug::SkipManifestSync) {
+            file.sync().map_err(failed("sync", MANIFEST_DRAFT_NAME))?;
+        }
         drop(file);
         // CRASH: the old manifest still counts.
         directory.rename(MANIFEST_DRAFT_NAME, MANIFEST_NAME).map_err(failed("replace", MANIFEST_NAME))?;
+        if planted(Bug::SkipManifestDirectorySync) {
+            return Ok(());
+        }
         // CRASH: one of the two counts; the files of both are there.
         directory.sync().map_err(failed("sync", ""))
     }

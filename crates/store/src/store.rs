@@ -15,6 +15,7 @@ use crate::error::{OpenError, WriteError};
 use crate::manifest::CHECKPOINT_BYTES_MAX;
 use crate::open::{open_for_reading, open_for_writing};
 use crate::options::Options;
+use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::version::Version;
 use crate::view::View;
@@ -120,8 +121,14 @@ impl Store {
                 core.flush_memory()?;
             }
         }
+        let checkpoint: Option<Arc<[u8]>> = Some(Arc::from(checkpoint));
+        if planted(Bug::CheckpointBeforeBatch) {
+            let checkpoint = checkpoint.clone();
+            core.replace_version(|version| Version { checkpoint, ..version.clone() });
+            // As if a busy machine took the processor away here.
+            std::thread::yield_now();
+        }
         let memory = core.version().memory.with_batch(batch);
-        let checkpoint = Some(Arc::from(checkpoint));
         core.replace_version(|version| Version { memory, checkpoint, tables: Arc::clone(&version.tables) });
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
+use runledger_tests::index_laboratory::{examine, following, questions};
 use runledger_tests::laboratory::campaign::{Campaign, silence_panics};
 use runledger_tests::laboratory::decay::{self, Left, Specimen};
 use runledger_tests::laboratory::disk::medium::Geometry;
@@ -48,7 +49,16 @@ enum Work {
     Calls,
     /// Every byte of logs at rest flipped, and bytes put where they don't belong.
     Decay,
-    /// Bugs planted in the log, and looked for by all of the above.
+    /// An index that follows a log: crash states, a busy thread, refused changes, and the ledger's answers.
+    Index {
+        /// How many states, at least.
+        #[arg(default_value_t = 30_000)]
+        states: u64,
+        /// Everything follows from it.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Bugs planted in the log and in the index, and looked for by all of the above.
     #[cfg(feature = "planted-bugs")]
     Planted {
         /// Only this one.
@@ -70,6 +80,7 @@ fn main() -> ExitCode {
         Work::Exhaustive { steps } => exhaustively(steps),
         Work::Calls => calls(),
         Work::Decay => return decayed(started),
+        Work::Index { states, seed } => return index(states, seed, started),
         #[cfg(feature = "planted-bugs")]
         Work::Planted { bug } => return planted::run(bug.as_deref(), arguments.json),
         #[cfg(feature = "planted-bugs")]
@@ -145,6 +156,31 @@ fn decayed(started: Instant) -> ExitCode {
     }
 }
 
+fn index(states: u64, seed: u64, started: Instant) -> ExitCode {
+    let looked = || -> Result<u64, Violation> {
+        following::views_show_whole_batches()?;
+        following::a_refused_change_loses_no_record()?;
+        following::an_index_of_another_log_is_emptied()?;
+        questions::pages_are_the_answer()?;
+        questions::counts_leave_out_what_was_replaced()?;
+        questions::readers_answer_what_the_log_says()?;
+        questions::an_index_of_another_past_is_not_believed()?;
+        questions::an_event_that_is_sent_again_is_stored_once()?;
+        Ok(examine::explore_threads(seed)? + examine::explore(seed, states)?)
+    };
+    match looked() {
+        Ok(states) => {
+            let seconds = started.elapsed().as_secs_f64();
+            println!("{states} crash states of an index and its log, {seconds:.1} s, seed {seed}");
+            ExitCode::SUCCESS
+        }
+        Err(violation) => {
+            println!("{violation}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate is approximate")]
 fn summary(tally: Tally, elapsed: Duration, seed: Option<u64>, json: bool) -> String {
     let Tally { lives, moments, states, .. } = tally;
@@ -177,6 +213,7 @@ fn report(finding: Finding) {
 mod planted {
     use std::process::ExitCode;
 
+    use runledger_tests::index_laboratory;
     use runledger_tests::laboratory::suspects::{Verdict, look_for};
     use runledger_wal::Bug;
 
@@ -189,6 +226,10 @@ mod planted {
             escaped += usize::from(verdict.by.is_none());
             println!("{}", line(&verdict, json));
         }
+        index_laboratory::suspects::look_for_each(name, |verdict| {
+            escaped += usize::from(verdict.by.is_none());
+            println!("{}", line(verdict, json));
+        });
         if escaped == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 

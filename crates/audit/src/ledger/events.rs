@@ -7,6 +7,7 @@ use super::Ledger;
 use super::answer::{Answer, count_method};
 use super::ask::Asker;
 use super::read::StoredEvent;
+use crate::planted::{Bug, planted};
 use crate::query::plan::Plan;
 use crate::{Event, EventFilter, Explanation, PageToken, QueryError, Timestamp, codec};
 
@@ -158,6 +159,8 @@ fn make_page<T>(
     while let Some((position, record)) = answer.advance()? {
         if items.len() == filter.limit {
             let (filter, order) = (filter.fingerprint(), filter.order);
+            let last = if planted(Bug::PageTokenSkips) { Some(position) } else { last };
+            let seen = if planted(Bug::PageForgetsWhatItSaw) { Seq::new(u64::MAX) } else { seen };
             let next = last.map(|last| PageToken { filter, order, seen, last });
             return Ok(Page { items, next });
         }
