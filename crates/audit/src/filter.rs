@@ -44,6 +44,8 @@ pub struct EventFilter {
     pub outcome: Option<AnyOf>,
     /// Events of this correlation.
     pub correlation: Option<AnyOf>,
+    /// Query audits about this subject.
+    pub subject: Option<AnyOf>,
     /// Events at this time or later.
     pub from: Option<Timestamp>,
     /// Events before this time.
@@ -73,6 +75,7 @@ impl Default for EventFilter {
             action: None,
             outcome: None,
             correlation: None,
+            subject: None,
             from: None,
             to: None,
             as_of: None,
@@ -98,6 +101,7 @@ impl EventFilter {
             (Dimension::Action, &self.action),
             (Dimension::Outcome, &self.outcome),
             (Dimension::Correlation, &self.correlation),
+            (Dimension::Subject, &self.subject),
         ];
         let mut conditions = Vec::new();
         for (dimension, wanted) in fields {

@@ -48,6 +48,7 @@ mod rollup;
 mod run_status;
 mod run_summary;
 mod source_digest;
+mod subject;
 mod time;
 
 pub use any_of::AnyOf;

@@ -22,7 +22,7 @@ pub struct NameTooLong {
 /// Refuses an event with a name that is too long to be found by.
 pub(crate) fn check(event: &Event) -> Result<(), NameTooLong> {
     for dimension in Dimension::ALL {
-        check_name(dimension.as_str(), dimension.of(event))?;
+        check_name(dimension.as_str(), dimension.of(event).as_deref())?;
     }
     let parent = match &event.body {
         Body::RunStarted(started) => started.parent_run_id.as_deref(),

@@ -184,7 +184,7 @@ pub(crate) struct CountArguments {
     #[command(flatten)]
     pub(crate) filter: FilterArguments,
     /// Count by the values of this: workspace, lane, session, run, agent, actor, kind, tool, model, action, outcome,
-    /// or correlation
+    /// correlation, or subject
     #[arg(long, value_name = "WHAT", value_parser = dimension)]
     pub(crate) by: Option<Dimension>,
 }

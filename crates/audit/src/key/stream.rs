@@ -6,10 +6,12 @@
 //!
 //! Format: FORMAT.md#index-keys
 
+use std::borrow::Cow;
+
 use runledger_wal::Seq;
 
 use super::{MalformedKey, Position, Tag, push_text};
-use crate::{Body, Event};
+use crate::{Body, Event, subject};
 
 macro_rules! dimensions {
     ($($name:ident = $code:literal, $text:literal, $meaning:literal;)*) => {
@@ -54,13 +56,14 @@ dimensions! {
     Action = 10, "action", "What was done.";
     Outcome = 11, "outcome", "How it went.";
     Correlation = 12, "correlation", "What it has in common with other events.";
+    Subject = 13, "subject", "What a query audit asked about: `params.subject` of an event of the kind `query_audit`.";
 }
 
 impl Dimension {
     /// The value that `event` has in this dimension, if it has one.
     #[must_use]
-    pub fn of(self, event: &Event) -> Option<&str> {
-        match self {
+    pub fn of(self, event: &Event) -> Option<Cow<'_, str>> {
+        let value = match self {
             Self::Workspace => event.workspace_id.as_deref(),
             Self::Lane => event.lane_id.as_deref(),
             Self::Session => event.session_id.as_deref(),
@@ -69,17 +72,19 @@ impl Dimension {
             Self::Actor => event.actor.as_deref(),
             Self::Kind => Some(event.kind().as_str()),
             Self::Tool => match &event.body {
-                Body::ToolCall(call) => Some(&call.tool_id),
+                Body::ToolCall(call) => Some(call.tool_id.as_str()),
                 _ => None,
             },
             Self::Model => match &event.body {
-                Body::ModelCall(call) => Some(&call.model_id),
+                Body::ModelCall(call) => Some(call.model_id.as_str()),
                 _ => None,
             },
             Self::Action => event.action.as_deref(),
             Self::Outcome => event.outcome.as_deref(),
             Self::Correlation => event.correlation_id.as_deref(),
-        }
+            Self::Subject => return subject::of(event).map(Cow::Owned),
+        };
+        value.map(Cow::Borrowed)
     }
 }
 
@@ -155,7 +160,7 @@ impl StreamPrefix {
 /// Every stream that `event` is in.
 pub(crate) fn of(event: &Event) -> impl Iterator<Item = StreamPrefix> {
     let by_dimension = Dimension::ALL.iter().filter_map(move |&dimension| {
-        dimension.of(event).map(|value| StreamPrefix::dimension(dimension, value))
+        dimension.of(event).map(|value| StreamPrefix::dimension(dimension, &value))
     });
     std::iter::once(StreamPrefix::time()).chain(by_dimension)
 }

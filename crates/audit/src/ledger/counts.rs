@@ -112,7 +112,7 @@ fn count_read(
         let event =
             codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
         if let Some(value) = dimension.of(&event) {
-            *counted.entry(value.to_owned()).or_default() += 1;
+            *counted.entry(value.into_owned()).or_default() += 1;
         }
     }
     Ok(counted.into_iter().collect())

@@ -45,7 +45,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn accepts(&self, event: &Event) -> bool {
-        self.dimension.of(event).is_some_and(|value| self.wanted.matches(value))
+        self.dimension.of(event).is_some_and(|value| self.wanted.matches(&value))
     }
 
     pub(crate) fn condition(&self) -> String {

@@ -152,7 +152,7 @@ fn plain_counts(dimension: Dimension, answer: &[Seq], events: &[Event]) -> (BTre
     let (mut by_value, mut without_value) = (BTreeMap::new(), 0);
     for seq in answer {
         match dimension.of(events.get(usize::try_from(seq.get()).unwrap()).unwrap()) {
-            Some(value) => *by_value.entry(value.to_owned()).or_default() += 1,
+            Some(value) => *by_value.entry(value.into_owned()).or_default() += 1,
             None => without_value += 1,
         }
     }

@@ -33,6 +33,9 @@ pub(crate) struct FilterArguments {
     /// With this correlation id
     #[arg(long, value_name = "ID")]
     correlation: Vec<String>,
+    /// Query audits about this subject
+    #[arg(long, value_name = "SUBJECT")]
+    subject: Vec<String>,
     /// In this workspace
     #[arg(long, value_name = "ID")]
     workspace: Vec<String>,
@@ -89,6 +92,7 @@ impl FilterArguments {
             Dimension::Action => &self.action,
             Dimension::Outcome => &self.outcome,
             Dimension::Correlation => &self.correlation,
+            Dimension::Subject => &self.subject,
             Dimension::Workspace => &self.workspace,
             Dimension::Lane => &self.lane,
             _ => &[],

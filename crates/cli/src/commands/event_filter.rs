@@ -24,6 +24,7 @@ pub(super) fn of(arguments: &FilterArguments, now: &Zoned) -> Result<EventFilter
         action: arguments.wanted(Dimension::Action),
         outcome: arguments.wanted(Dimension::Outcome),
         correlation: arguments.wanted(Dimension::Correlation),
+        subject: arguments.wanted(Dimension::Subject),
         from: time_argument::resolve("--from", arguments.times.from.as_deref(), now)?,
         to: time_argument::resolve("--to", arguments.times.to.as_deref(), now)?,
         as_of: time_argument::resolve_moment(&arguments.moment, now)?,

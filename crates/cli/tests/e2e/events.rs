@@ -177,6 +177,18 @@ fn an_option_given_twice_means_either_and_a_pattern_what_is_like_it() {
 }
 
 #[test]
+fn query_audits_are_found_by_what_they_asked_about() {
+    let sandbox = Sandbox::new();
+    let audit =
+        |subject: &str| format!(r#"{{"kind":"query_audit","body":{{"params":{{"subject":"{subject}"}}}}}}"#);
+    let input = [audit("tea/green"), audit("tea/black"), audit("coffee")].join("\n");
+    sandbox.run_with_input(["append"], input).expect(0);
+    assert_eq!(seqs(&events(&sandbox, &["--like", "subject=tea/*"])), [0, 1]);
+    assert_eq!(seqs(&events(&sandbox, &["--subject", "coffee"])), [2]);
+    assert_eq!(sandbox.run(["count", "--by", "subject"]).expect(0).text().lines().count(), 3);
+}
+
+#[test]
 fn an_explanation_names_what_is_joined_and_what_it_takes() {
     let sandbox = Sandbox::with_session();
     let arguments = ["events", "--explain", "--tool", "Bash", "--agent", "claude-code"];
