@@ -32,6 +32,9 @@ mod event;
 mod event_json;
 mod explanation;
 mod filter;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod id;
 mod indexer;
