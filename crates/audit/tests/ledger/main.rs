@@ -4,6 +4,7 @@
 
 mod appending;
 mod as_of;
+mod crashed;
 mod damaged_index;
 mod foreign_index;
 mod index_health;
@@ -56,7 +57,11 @@ fn copy_folder(from: &Path, to: &Path) {
         if path.is_dir() {
             copy_folder(&path, &target);
         } else {
-            std::fs::copy(&path, target).unwrap();
+            match std::fs::copy(&path, target) {
+                // A merge took it away meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            }
         }
     }
 }
