@@ -121,20 +121,16 @@ impl Core {
         filter: &RunFilter,
         mut goes_on: impl FnMut(Found) -> bool,
     ) -> Result<(), QueryError> {
-        let Some(as_of) = filter.as_of else {
-            for key in starts(view, filter) {
-                let key = key?;
-                let (_, run_id) = key::run_start::decode(&key)?;
-                let record = record_of(view, run_id)?.filter(|record| matches(record, filter));
-                if record.is_some_and(|record| !goes_on((run_id.to_owned(), record))) {
-                    break;
-                }
-            }
+        let moment = self.moment(view, durable_end, filter.as_of, None)?;
+        if !moment.is_now() {
+            let _ = self.runs_as_of(view, filter, moment)?.into_iter().all(goes_on);
             return Ok(());
-        };
-        let moment = self.moment(view, durable_end, Some(as_of), None)?;
-        for found in self.runs_as_of(view, filter, moment)? {
-            if !goes_on(found) {
+        }
+        for key in starts(view, filter) {
+            let key = key?;
+            let (_, run_id) = key::run_start::decode(&key)?;
+            let record = record_of(view, run_id)?.filter(|record| matches(record, filter));
+            if record.is_some_and(|record| !goes_on((run_id.to_owned(), record))) {
                 break;
             }
         }

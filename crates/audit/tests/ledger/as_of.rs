@@ -16,6 +16,7 @@ struct Answers {
     newest_of_two: Vec<Seq>,
     counts: [u64; 3],
     runs: Vec<RunSummary>,
+    some_runs: Vec<RunSummary>,
     counted_runs: u64,
     run: Option<RunSummary>,
 }
@@ -37,6 +38,14 @@ fn answers(ledger: &Ledger, as_of: Option<AsOf>) -> Answers {
     let counts = filters.map(|filter| ledger.count(&filter).unwrap());
     let runs = RunFilter { as_of, ..RunFilter::default() };
     let running = RunFilter { statuses: vec![RunStatus::Running], ..runs.clone() };
+    let some_runs = RunFilter {
+        started_from: Some(Timestamp::from_nanoseconds(-1)),
+        started_to: Some(Timestamp::from_nanoseconds(3)),
+        order: Order::Ascending,
+        offset: 1,
+        limit: 1,
+        ..runs.clone()
+    };
     let run = match as_of {
         None => ledger.run("a"),
         Some(as_of) => ledger.run_as_of("a", as_of),
@@ -47,6 +56,7 @@ fn answers(ledger: &Ledger, as_of: Option<AsOf>) -> Answers {
         newest_of_two,
         counts,
         runs: ledger.runs(&runs).unwrap(),
+        some_runs: ledger.runs(&some_runs).unwrap(),
         counted_runs: ledger.count_runs(&running).unwrap(),
         run: run.unwrap(),
     }
@@ -70,7 +80,7 @@ fn event() -> impl Strategy<Value = Event> {
             extra: Vec::new(),
         })),
     ];
-    let names = (prop::sample::select(vec!["a", "b"]), prop::option::of(Just("x".to_owned())));
+    let names = (prop::sample::select(vec!["a", "b", "c"]), prop::option::of(Just("x".to_owned())));
     (id(), prop::option::of(id()), body, -3_i64..4, names).prop_map(
         |(id, supersedes, body, time, (run, agent_id))| Event {
             event_id: EventId::from_bytes([id; 16]),
