@@ -260,12 +260,19 @@ impl<I: Indexer> Follower<I> {
             return Ok(());
         }
         let durable_checkpoint = self.store.durable_checkpoint();
-        if durable_checkpoint == self.durable_checkpoint {
-            self.store.flush()?;
+        if durable_checkpoint != self.durable_checkpoint {
+            // It moved by itself: only what came after it is the tail.
+            let resumed = self.indexer.resume(durable_checkpoint.as_deref(), &self.log);
+            if let (Resume::From(durable_end), Some(next)) = (resumed, self.next) {
+                self.tail_events = next.get().saturating_sub(durable_end.get());
+            }
+            self.durable_checkpoint = durable_checkpoint;
         }
-        // If it moved by itself, some of the tail is still in memory; at most once more what is allowed.
-        self.durable_checkpoint = self.store.durable_checkpoint();
-        self.tail_events = 0;
+        if self.tail_events >= self.options.index_tail_events_max {
+            self.store.flush()?;
+            self.durable_checkpoint = self.store.durable_checkpoint();
+            self.tail_events = 0;
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The index follows the log: completely, in order, across restarts and crashes.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use runledger_ingest::{Ingestor, Status, WaitError};
 use runledger_store::Store;
 use runledger_wal::{Durability, Seq};
 
-use crate::toy::{Place, Toy, check, contents, expected, options, patience, payload};
+use crate::toy::{Place, Toy, check, contents, expected, options, patience, payload, store_options};
 
 #[test]
 fn what_is_durable_can_be_found_after_waiting_for_it() {
@@ -200,4 +201,28 @@ fn what_must_be_replayed_after_a_crash_is_bounded() {
     let durable = store.durable_checkpoint().unwrap();
     let durable_end = u64::from_be_bytes(*durable.first_chunk().unwrap()) + 1;
     assert!(durable_end >= 500 - 20 - 7, "only {durable_end} of 500 are written out");
+}
+
+#[test]
+fn what_must_be_replayed_is_bounded_also_where_the_store_writes_itself_out() {
+    const TAIL_EVENTS_MAX: u64 = 100;
+    let place = Place::new();
+    let roomy = store_options().memory_table_bytes_max(20_000);
+    let store = Store::open(&place.index_path(), roomy).unwrap();
+    let bounded = options().index_tail_events_max(TAIL_EVENTS_MAX);
+    let ingestor = Ingestor::start(place.log.reader(), store.clone(), Toy::default(), bounded).unwrap();
+    let mut written_out = BTreeSet::new();
+    for number in 0..300_u64 {
+        // The first ones fill the memory, so that the store writes itself out soon, and not again.
+        let bytes = if number < 15 { 2_000 } else { 1 };
+        let payload = [number.to_be_bytes().to_vec(), vec![b'x'; bytes]].concat();
+        place.log.append(&payload, Durability::Durable).unwrap();
+        ingestor.wait_indexed(Seq::new(number + 1), patience()).unwrap();
+        let durable = store.durable_checkpoint();
+        let durable_end = durable.map_or(0, |bytes| u64::from_be_bytes(*bytes.first_chunk().unwrap()) + 1);
+        let tail = number + 1 - durable_end;
+        assert!(tail <= TAIL_EVENTS_MAX + 1, "{tail} of {number} would be replayed, {written_out:?}");
+        written_out.insert(durable_end);
+    }
+    assert!((1..15).any(|end| written_out.contains(&end)), "it wrote itself out: {written_out:?}");
 }
