@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use runledger_fuzz::edit::Damage;
 use runledger_fuzz::images::Images;
 use runledger_fuzz::reseal::index::IndexSeals;
-use runledger_store::{Batch, KeyRange, Options, PositionTags, Store};
+use runledger_store::{Batch, KeyRange, Options, Position, Selection, Store};
 
 static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
@@ -19,12 +19,14 @@ static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
             let key = format!("run/{:04}/{:04}", entry % 7, entry * 3 + table);
             batch.put(key.as_bytes(), &[b'v'; 24][..(entry % 24) as usize]);
         }
-        for event in 0..50_u64 {
-            let position =
-                [(event * 1_000).to_be_bytes(), (event * 3 + u64::from(table)).to_be_bytes()].concat();
-            batch.put(&[b"e", &position[..]].concat(), b"");
-            let stream = format!("stream/{}/", event % 5);
-            batch.put(&[stream.as_bytes(), &position].concat(), b"");
+        for event in 0..200_u64 {
+            let position = Position { time: event * 1_000, number: u64::from(table) * 1_000 + event };
+            batch.post(position, STREAMS.iter().copied().cycle().skip(event as usize % 3).take(3));
+        }
+        if table > 0 {
+            let number = u64::from(table) * 1_000 + 200;
+            batch.end(Position { time: 7_000, number: number - 1_193 }, number);
+            batch.end(Position { time: 9_000, number: number - 191 }, number);
         }
         batch.delete(format!("run/0001/{:04}", 3 + table).as_bytes());
         store.apply(&batch, b"checkpoint").unwrap();
@@ -42,10 +44,11 @@ static VALID: LazyLock<(Images, IndexSeals)> = LazyLock::new(|| {
     (images, seals)
 });
 
-/// Small blocks, so that a small index has branches, and streams as posting lists; merging only when asked to, so that a run repeats.
+const STREAMS: [&[u8]; 5] = [b"agent/a", b"agent/b", b"kind/message", b"tool/read", b"tool/write"];
+
+/// Small blocks, so that a small index has branches; merging only when asked to, so that a run repeats.
 fn options() -> Options {
-    let tags = PositionTags::new(b'e', b"s");
-    Options::new().block_bytes(256).position_tags(tags).merge_in_background(false)
+    Options::new().block_bytes(256).merge_in_background(false)
 }
 
 fuzz_target!(|damage: Damage| {
@@ -67,11 +70,25 @@ fuzz_target!(|damage: Damage| {
     }
 });
 
-/// Forwards, backwards, and by single keys.
+/// Forwards, backwards, by single keys, and streams alone and joined.
 fn read_everything(store: &Store) {
     let view = store.view();
     for (key, _) in view.range(KeyRange::all()).flatten() {
         let _ = view.get(&key);
     }
     view.range(KeyRange::all()).rev().for_each(drop);
+    if let Ok(mut names) = view.streams(b"") {
+        while let Ok(Some(_)) = names.next_name() {}
+    }
+    let alone = STREAMS.map(|name| vec![vec![name.to_vec()]]);
+    let joined = vec![vec![STREAMS[0].to_vec(), STREAMS[1].to_vec()], vec![STREAMS[3].to_vec()]];
+    for all_of in alone.into_iter().chain([joined, Vec::new()]) {
+        for (as_of, descending) in [(None, false), (None, true), (Some(1_100), false)] {
+            let selection = Selection { all_of: all_of.clone(), as_of, descending, ..Selection::default() };
+            let _ = view.count(&selection);
+            if let Ok(matches) = view.select(&selection) {
+                matches.for_each(drop);
+            }
+        }
+    }
 }

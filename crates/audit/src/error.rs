@@ -9,7 +9,7 @@ use runledger_wal::{self as wal, Seq};
 
 use crate::key::MalformedKey;
 use crate::names::NameTooLong;
-use crate::query::positions::StreamError;
+use crate::query::values::ValuesError;
 use crate::{DecodeError, EncodeError, EventId, PageTokenError};
 
 /// What an error means for whoever asked. The program's exit codes follow from it.
@@ -238,18 +238,18 @@ impl From<store::ReadError> for QueryError {
     }
 }
 
-impl From<MalformedKey> for QueryError {
-    fn from(error: MalformedKey) -> Self {
-        Self::Index(error.into())
+impl From<ValuesError> for QueryError {
+    fn from(error: ValuesError) -> Self {
+        match error {
+            ValuesError::Store(error) => error.into(),
+            ValuesError::Malformed(error) => error.into(),
+        }
     }
 }
 
-impl From<StreamError> for QueryError {
-    fn from(error: StreamError) -> Self {
-        match error {
-            StreamError::Store(error) => error.into(),
-            StreamError::Malformed(error) => error.into(),
-        }
+impl From<MalformedKey> for QueryError {
+    fn from(error: MalformedKey) -> Self {
+        Self::Index(error.into())
     }
 }
 

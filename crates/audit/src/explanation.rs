@@ -11,11 +11,8 @@ use crate::Seq;
 pub struct Explanation {
     /// The answer rests on the records before this one.
     pub known_end: Seq,
-    /// Whether the histories of superseded events were walked too, because the question was asked as of a moment before
-    /// they were superseded.
-    pub with_history: bool,
-    /// The conditions that streams of the index answered, in the order in which they were asked at the end: whichever
-    /// refuses most candidates comes to be the first.
+    /// The conditions that streams of the index answered, the one with the fewest events first: so they are joined. None
+    /// if all events are candidates.
     pub joined: Vec<JoinedCondition>,
     /// The conditions that were checked on the events themselves.
     pub checked: Vec<CheckedCondition>,
@@ -43,12 +40,14 @@ pub struct JoinedCondition {
     pub streams: usize,
     /// How many values were looked at to find those that a pattern matches.
     pub values_looked_at: usize,
-    /// How often a key was searched for.
+    /// How many events these have, in the parts of the index that were looked into.
+    pub positions: u64,
+    /// How often an event was sought among them.
     pub seeks: u64,
-    /// How many keys were looked at.
-    pub rows: u64,
-    /// How many candidates of the other conditions it refused.
+    /// How often it was not there.
     pub refused: u64,
+    /// How many blocks of up to 128 events were read for that.
+    pub blocks_read: u64,
 }
 
 /// A condition that was checked on the events, because it accepts too many values for a union of streams.
@@ -65,8 +64,8 @@ pub struct CheckedCondition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CountMethod {
-    /// By the number of keys in ranges of the index.
-    KeyRanges,
+    /// By the lengths of lists in the index.
+    ListLengths,
     /// By walking the join, without reading an event.
     Join,
     /// By reading events, since a condition has to be checked on them.
@@ -78,7 +77,7 @@ impl CountMethod {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::KeyRanges => "key_ranges",
+            Self::ListLengths => "list_lengths",
             Self::Join => "join",
             Self::Events => "events",
         }
@@ -87,14 +86,18 @@ impl CountMethod {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let history =
-            if self.with_history { ", with the histories of what was superseded since" } else { "" };
-        writeln!(f, "as of the records before {}{history}", self.known_end)?;
-        writeln!(f, "joined, the most selective first:")?;
+        writeln!(f, "as of the records before {}", self.known_end)?;
+        let joined = if self.joined.is_empty() {
+            "joined: nothing, all events"
+        } else {
+            "joined, the fewest events first:"
+        };
+        writeln!(f, "{joined}")?;
         for joined in &self.joined {
-            let JoinedCondition { condition, streams, seeks, rows, refused, values_looked_at } = joined;
-            write!(f, "  {condition}: {streams} streams, {seeks} seeks, {rows} rows, {refused} refused")?;
-            match values_looked_at {
+            let JoinedCondition { condition, streams, positions, seeks, refused, blocks_read, .. } = joined;
+            write!(f, "  {condition}: {streams} streams with {positions} events, ")?;
+            write!(f, "{seeks} seeks, {refused} refused, {blocks_read} blocks read")?;
+            match joined.values_looked_at {
                 0 => writeln!(f)?,
                 looked_at => writeln!(f, ", {looked_at} values held against the pattern")?,
             }
@@ -113,7 +116,7 @@ impl fmt::Display for Explanation {
             self.candidates, self.events_read, self.matches
         )?;
         let count = match self.count_method {
-            CountMethod::KeyRanges => "the number of keys in its streams",
+            CountMethod::ListLengths => "the lengths of lists",
             CountMethod::Join => "the join alone, no event read",
             CountMethod::Events => "events that are read and checked",
         };

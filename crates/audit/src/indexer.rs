@@ -7,20 +7,32 @@
 //! It never fails for what a record says: a damaged record, a payload that is no readable event, and an id that was used
 //! before, are noted under the anomaly tag, told to whoever opens the ledger, and left out of the streams.
 
+use std::collections::HashMap;
+
 use runledger_ingest::{Indexer, Pending, Resume};
 use runledger_wal::{Damage, Leaf, LedgerId, Reader, Record, Seq};
 
 use crate::checkpoint::Checkpoint;
 use crate::key::run::RunRecord;
-use crate::key::{self, Position, stream};
+use crate::key::stream::Names;
+use crate::key::{self, Position};
 use crate::planted::{Bug, planted};
 use crate::{Event, EventId, IndexError, SourceDigest, WriterInstance, codec, names, rollup};
 
 /// Turns records into keys.
 pub(crate) struct EventIndexer {
     ledger_id: LedgerId,
-    /// For the events that a newer one supersedes: their keys are derived again, to be deleted.
+    /// For the events that a newer one supersedes: what they added to figures is taken out again.
     reader: Reader,
+    /// The runs that the batch has changed so far.
+    runs: HashMap<String, ChangedRun>,
+    names: Names,
+}
+
+/// A run's record, and what the index had before the batch.
+struct ChangedRun {
+    before: Option<RunRecord>,
+    after: RunRecord,
 }
 
 /// An event with its place in the log.
@@ -37,10 +49,10 @@ impl Placed {
 
 impl EventIndexer {
     pub(crate) fn new(ledger_id: LedgerId, reader: Reader) -> Self {
-        Self { ledger_id, reader }
+        Self { ledger_id, reader, runs: HashMap::new(), names: Names::default() }
     }
 
-    fn index_event(&self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+    fn index_event(&mut self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
         let Placed { event, seq } = placed;
         let id_key = key::event_id::key(event.event_id);
         if let Some(first) = pending.get(&id_key)? {
@@ -56,11 +68,16 @@ impl EventIndexer {
         if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
             self.supersede(old, placed, pending)?;
         }
-        add(placed, pending)
+        self.add(placed, pending)
     }
 
     /// Marks `old`, and the version that had replaced it before, as replaced by `placed`.
-    fn supersede(&self, old: EventId, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+    fn supersede(
+        &mut self,
+        old: EventId,
+        placed: &Placed,
+        pending: &mut Pending<'_>,
+    ) -> Result<(), IndexError> {
         let mut newest_before = old;
         // Each of them names a version that came after it, so that this ends.
         while let Some(value) = pending.get(key::superseded::key(newest_before))? {
@@ -75,40 +92,57 @@ impl EventIndexer {
         }
     }
 
-    /// Moves an event from its streams into their histories, and takes it out of its run's figures.
-    fn retract(&self, seq: Seq, by: Seq, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+    fn retract(&mut self, seq: Seq, by: Seq, pending: &mut Pending<'_>) -> Result<(), IndexError> {
         let Some(event) = self.read(seq)? else { return Ok(()) };
         let placed = Placed { event, seq };
         if planted(Bug::CountSuperseded) {
             return Ok(());
         }
-        for stream in stream::of(&placed.event) {
-            pending.delete(stream.key(placed.position()));
-            pending.put(stream.history().key(placed.position()), stream::history_value(by));
-        }
-        pending.put(key::supersession::key(by), key::supersession::value(seq));
+        pending.end(placed.position().into(), by.get());
         // The source id's entry stays: it is overwritten when the newer version has the same source id, and tells an
         // importer otherwise that this source was seen.
-        change_run(&placed.event, by, pending, |record| rollup::retract(record, &placed.event, seq))
+        self.change_run(&placed.event, by, pending, |record| rollup::retract(record, &placed.event, seq))
     }
 
     fn read(&self, seq: Seq) -> Result<Option<Event>, IndexError> {
         let record = self.reader.read(seq)?;
         Ok(record.and_then(|record| codec::decode(record.payload()).ok()))
     }
-}
 
-/// Puts an event into its streams, under its source id, and into its run's figures.
-fn add(placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
-    let Placed { event, seq } = placed;
-    for stream in stream::of(event) {
-        pending.put(stream.key(placed.position()), Vec::new());
+    /// Puts an event into its streams, under its source id, and into its run's figures.
+    fn add(&mut self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        let Placed { event, seq } = placed;
+        self.names.set(event);
+        pending.post(placed.position().into(), self.names.iter());
+        if let Some(source_id) = &event.source_id {
+            let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
+            pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
+        }
+        self.change_run(event, *seq, pending, |record| rollup::add(record, event, *seq))
     }
-    if let Some(source_id) = &event.source_id {
-        let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
-        pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
+
+    /// Applies a change that the event at `by` makes to the record of `event`'s run.
+    fn change_run(
+        &mut self,
+        event: &Event,
+        by: Seq,
+        pending: &mut Pending<'_>,
+        change: impl FnOnce(&mut RunRecord),
+    ) -> Result<(), IndexError> {
+        let Some(run_id) = event.run_id.as_deref() else { return Ok(()) };
+        if let Some(ChangedRun { after, .. }) = self.runs.get_mut(run_id) {
+            change(after);
+            after.changed_seq = by.get();
+            return Ok(());
+        }
+        let before =
+            pending.get(key::run::key(run_id))?.map(|value| RunRecord::decode(&value)).transpose()?;
+        let mut after = before.clone().unwrap_or_default();
+        change(&mut after);
+        after.changed_seq = by.get();
+        self.runs.insert(run_id.to_owned(), ChangedRun { before, after });
+        Ok(())
     }
-    change_run(event, *seq, pending, |record| rollup::add(record, event, *seq))
 }
 
 /// Notes a record that stays out of the streams.
@@ -116,21 +150,11 @@ fn note(pending: &mut Pending<'_>, seq: Seq, reason: &str) {
     pending.put(key::anomaly::key(seq), reason.as_bytes());
 }
 
-/// Applies a change that the event at `by` makes to the record of `event`'s run, and to the keys that follow from it.
-fn change_run(
-    event: &Event,
-    by: Seq,
-    pending: &mut Pending<'_>,
-    change: impl FnOnce(&mut RunRecord),
-) -> Result<(), IndexError> {
-    let Some(run_id) = event.run_id.as_deref() else { return Ok(()) };
-    let run_key = key::run::key(run_id);
-    let before = pending.get(&run_key)?.map(|value| RunRecord::decode(&value)).transpose()?;
-    let mut after = before.clone().unwrap_or_default();
-    change(&mut after);
-    after.changed_seq = by.get();
-    let start = rollup::started_at(&after);
-    if let Some(before) = &before {
+/// Puts the record of a run, and the keys that follow from it.
+fn put_run(run_id: &str, run: &ChangedRun, pending: &mut Pending<'_>) {
+    let ChangedRun { before, after } = run;
+    let start = rollup::started_at(after);
+    if let Some(before) = before {
         let start_before = rollup::started_at(before);
         if start_before != start {
             pending.delete(key::run_start::key(start_before, run_id));
@@ -141,23 +165,35 @@ fn change_run(
             pending.delete(key::run_child::key(parent, run_id));
         }
     }
-    pending.put(key::run_start::key(start, run_id), Vec::new());
+    if before.as_ref().is_none_or(|before| rollup::started_at(before) != start) {
+        pending.put(key::run_start::key(start, run_id), []);
+    }
     if let Some(parent) = &after.parent_run_id {
-        pending.put(key::run_child::key(parent, run_id), Vec::new());
+        pending.put(key::run_child::key(parent, run_id), []);
     }
     let live_key = key::live_run::key(run_id);
-    if rollup::status(&after).is_live() && !after.imported {
+    if rollup::status(after).is_live() && !after.imported {
         let writer = after.writer_instance.map(WriterInstance::from_bytes);
         pending.put(live_key, key::live_run::value(writer));
     } else if before.is_some() {
         pending.delete(live_key);
     }
-    pending.put(run_key, after.encode());
-    Ok(())
+    pending.put(key::run::key(run_id), after.encode());
 }
 
 impl Indexer for EventIndexer {
     type Error = IndexError;
+
+    fn begin(&mut self) {
+        self.runs.clear();
+    }
+
+    fn finish(&mut self, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        for (run_id, run) in self.runs.drain() {
+            put_run(&run_id, &run, pending);
+        }
+        Ok(())
+    }
 
     fn index(&mut self, record: &Record, pending: &mut Pending<'_>) -> Result<(), IndexError> {
         let seq = record.seq();

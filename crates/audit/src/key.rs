@@ -1,8 +1,7 @@
 //! The index keys: the whole data model, one file per prefix.
 //!
-//! A key is a tag byte, what is asked for, and, in the streams, the position `(time, seq)` of an event. So every
-//! filter is one run of keys in time order: a range of times is a range of keys, newest-first is the same run
-//! backwards, and a conjunction is a join of runs by seeking.
+//! A key is a tag byte, and what is asked for. Filters over events are not answered from keys but from streams (see
+//! `stream`): sets of positions `(time, seq)` that the index joins.
 //!
 //! | tag | key | value | file |
 //! |---|---|---|---|
@@ -10,11 +9,6 @@
 //! | 02 | hash of a source id, hash of its session | `Seq`, digest | `source_id` |
 //! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
 //! | 04 | `Seq` of a record that is damaged, no readable event, or repeats an event id | why | `anomaly` |
-//! | 05 | `Seq` of a superseding event | `Seq` of the event that it superseded | `supersession` |
-//! | 10 | position | – | `stream` |
-//! | 11 | dimension, value, position | – | `stream` |
-//! | 12 | position of a superseded event | `Seq` of what superseded it | `stream` |
-//! | 13 | dimension, value, position of a superseded event | `Seq` of what superseded it | `stream` |
 //! | 20 | run id | the run's figures | `run` |
 //! | 21 | start of a run, run id | – | `run_start` |
 //! | 22 | parent's run id, run id | – | `run_child` |
@@ -23,9 +17,8 @@
 //! Integers are big-endian, so that bytes sort as numbers do; times have their sign bit flipped. Text that is followed
 //! by something else is terminated (see [`push_text`]), so that no value is a prefix of another.
 //!
-//! INVARIANT: an event is known from its own `Seq` until before the one that supersedes it, and is in its streams (10,
-//! 11) or, later, in their histories (12, 13), never in both. So the streams are exact for the present, and with their
-//! histories for any earlier `Seq`.
+//! INVARIANT: an event's position is live in its streams from its own `Seq` until before that of the event that
+//! supersedes it, at which it ends. So the streams are exact for the present and as of any earlier `Seq`.
 //!
 //! Format: FORMAT.md#index-keys
 
@@ -38,14 +31,14 @@ pub(crate) mod run_start;
 pub(crate) mod source_id;
 pub(crate) mod stream;
 pub(crate) mod superseded;
-pub(crate) mod supersession;
 
+use runledger_store as store;
 use runledger_wal::Seq;
 
 use crate::Timestamp;
 
 /// Changed whenever a key or a value changes its bytes: an index of another version is rebuilt.
-pub(crate) const KEY_SCHEMA_VERSION: u32 = 4;
+pub(crate) const KEY_SCHEMA_VERSION: u32 = 3;
 
 /// The first byte of every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +48,6 @@ pub(crate) enum Tag {
     SourceId = 0x02,
     Superseded = 0x03,
     Anomaly = 0x04,
-    Supersession = 0x05,
-    Time = 0x10,
-    Dimension = 0x11,
-    TimeHistory = 0x12,
-    DimensionHistory = 0x13,
     Run = 0x20,
     RunStart = 0x21,
     RunChild = 0x22,
@@ -92,34 +80,34 @@ pub(crate) struct Position {
     pub(crate) seq: Seq,
 }
 
-impl Position {
-    pub(crate) const LENGTH: usize = 16;
-    pub(crate) const MIN: Self = Self { time: Timestamp::MIN, seq: Seq::new(0) };
-    pub(crate) const MAX: Self = Self { time: Timestamp::MAX, seq: Seq::new(u64::MAX) };
-
-    pub(crate) fn to_bytes(self) -> [u8; Self::LENGTH] {
-        let mut bytes = [0; Self::LENGTH];
-        let (time, seq) = bytes.split_at_mut(8);
-        time.copy_from_slice(&time_bytes(self.time));
-        seq.copy_from_slice(&self.seq.get().to_be_bytes());
-        bytes
+impl From<Position> for store::Position {
+    fn from(position: Position) -> Self {
+        Self { time: sortable(position.time), number: position.seq.get() }
     }
+}
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedKey> {
-        let malformed = MalformedKey::new("position");
-        let (time, seq) = bytes.split_first_chunk().ok_or(malformed)?;
-        let seq = seq_from_bytes(seq).ok_or(malformed)?;
-        Ok(Self { time: time_from_bytes(*time), seq })
+impl From<store::Position> for Position {
+    fn from(position: store::Position) -> Self {
+        let time = (position.time ^ TIME_SIGN).cast_signed();
+        Self { time: Timestamp::from_nanoseconds(time), seq: Seq::new(position.number) }
     }
+}
+
+/// Flipped, so that times before the epoch sort before later ones.
+const TIME_SIGN: u64 = 1 << 63;
+
+/// Time as a number that sorts like the time.
+pub(crate) fn sortable(time: Timestamp) -> u64 {
+    time.as_nanoseconds().cast_unsigned() ^ TIME_SIGN
 }
 
 /// Time as bytes that sort like the time.
 pub(crate) fn time_bytes(time: Timestamp) -> [u8; 8] {
-    (time.as_nanoseconds().cast_unsigned() ^ (1 << 63)).to_be_bytes()
+    sortable(time).to_be_bytes()
 }
 
 pub(crate) fn time_from_bytes(bytes: [u8; 8]) -> Timestamp {
-    Timestamp::from_nanoseconds((u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed())
+    Timestamp::from_nanoseconds((u64::from_be_bytes(bytes) ^ TIME_SIGN).cast_signed())
 }
 
 pub(crate) fn seq_from_bytes(bytes: &[u8]) -> Option<Seq> {
@@ -175,11 +163,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn positions_sort_as_their_bytes_and_round_trip(a: (i64, u64), b: (i64, u64)) {
+        fn positions_sort_in_the_store_as_here_and_round_trip(a: (i64, u64), b: (i64, u64)) {
             let position = |(time, seq)| Position { time: Timestamp::from_nanoseconds(time), seq: Seq::new(seq) };
             let (a, b) = (position(a), position(b));
-            prop_assert_eq!(a.cmp(&b), a.to_bytes().cmp(&b.to_bytes()));
-            prop_assert_eq!(Position::from_bytes(&a.to_bytes()), Ok(a));
+            prop_assert_eq!(a.cmp(&b), store::Position::from(a).cmp(&store::Position::from(b)));
+            prop_assert_eq!(Position::from(store::Position::from(a)), a);
+            prop_assert_eq!(time_from_bytes(time_bytes(a.time)), a.time);
         }
 
         #[test]

@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_token_of_another_filter_is_refused() {
         let filter = EventFilter { run: Some("a".into()), ..EventFilter::default() };
-        let last = Position::MIN;
+        let last = Position { time: Timestamp::MIN, seq: Seq::ZERO };
         let token = PageToken { filter: filter.fingerprint(), order: filter.order, seen: Seq::new(1), last };
         assert!(token.check(&filter).is_ok());
         let other = EventFilter { run: Some("b".into()), ..filter };

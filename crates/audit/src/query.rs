@@ -1,9 +1,5 @@
 //! Answers questions from the index: a filter becomes a plan, its streams are joined, and positions come out in order.
 
-pub(crate) mod join;
-pub(crate) mod matching;
 pub(crate) mod moment;
 pub(crate) mod plan;
-pub(crate) mod positions;
-pub(crate) mod rank;
 pub(crate) mod values;

@@ -5,6 +5,8 @@
 //! - A batch that the store did not take is kept and offered again; one that could not be completed is dropped, and its
 //!   records are read again. So every record is indexed, or noted as damaged, exactly once in what is applied.
 
+use std::error::Error;
+
 use runledger_store::{Batch, Store};
 use runledger_wal::{ReadError, Reader, Record, Seq};
 
@@ -201,6 +203,7 @@ impl<I: Indexer> Follower<I> {
         self.batch.clear();
         self.records.clear();
         self.batch_end = next;
+        self.indexer.begin();
         let view = self.store.view();
         let mut payload_bytes = 0;
         for record in self.log.scan(next) {
@@ -231,15 +234,16 @@ impl<I: Indexer> Follower<I> {
                 Err(error) => return Err(error.into()),
             };
             if let Err(error) = indexed {
-                return Err(match pending.damage() {
-                    Some(_) => IngestError::Damaged(Box::new(error)),
-                    None => IngestError::Indexer { seq: expected, source: Box::new(error) },
-                });
+                return Err(failed(&pending, expected, error));
             }
             let bytes = payload_bytes.max(self.batch.bytes());
             if self.records.len() >= self.options.batch_events_max || bytes >= self.options.batch_bytes_max {
                 break;
             }
+        }
+        let mut pending = Pending::new(&mut self.batch, &view);
+        if let Err(error) = self.indexer.finish(&mut pending) {
+            return Err(failed(&pending, self.batch_end, error));
         }
         Ok(self.checkpoint_behind_batch(next))
     }
@@ -279,5 +283,13 @@ impl<I: Indexer> Follower<I> {
     fn end_rebuild(&mut self) {
         let done = |rebuild: &mut Rebuild| self.next.is_some_and(|next| next >= rebuild.target);
         self.rebuilding.take_if(done);
+    }
+}
+
+/// What an indexer's error means: the index may be what is damaged.
+fn failed(pending: &Pending<'_>, seq: Seq, error: impl Error + Send + Sync + 'static) -> IngestError {
+    match pending.damage() {
+        Some(_) => IngestError::Damaged(Box::new(error)),
+        None => IngestError::Indexer { seq, source: Box::new(error) },
     }
 }

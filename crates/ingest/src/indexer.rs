@@ -13,9 +13,18 @@ pub trait Indexer: Send + 'static {
     /// again until it succeeds, and nothing behind it is indexed meanwhile.
     type Error: std::error::Error + Send + Sync + 'static;
 
+    /// A batch begins. What was kept of an earlier one does not count: it may have failed.
+    fn begin(&mut self) {}
+
     /// Puts the keys of `record` into `pending`. Records come in `Seq` order, each once, but for this: after a failure
     /// the records of the batch that failed come again, and nothing that was put for them counts.
     fn index(&mut self, record: &Record, pending: &mut Pending<'_>) -> Result<(), Self::Error>;
+
+    /// The batch has all its records: puts what was kept until here, such as figures that many of them change.
+    fn finish(&mut self, pending: &mut Pending<'_>) -> Result<(), Self::Error> {
+        let _ = pending;
+        Ok(())
+    }
 
     /// Takes note in `pending` that the records from `from` to before `to` are damaged in the log, so that the index will
     /// never have them. Comes in their place in the order, and may come for the same records again.

@@ -1,6 +1,6 @@
 //! The index as an indexer sees it: what is in the store, and over it what the batch under construction changes.
 
-use runledger_store::{Batch, Change, ReadError, View};
+use runledger_store::{Batch, Change, Position, ReadError, View};
 
 /// A batch under construction over a view of the store. Reads see the batch's own writes.
 #[derive(Debug)]
@@ -25,6 +25,16 @@ impl<'a> Pending<'a> {
     /// Removes `key`, if it is there.
     pub fn delete(&mut self, key: impl AsRef<[u8]>) {
         self.batch.delete(key.as_ref());
+    }
+
+    /// Puts a position into streams: see [`Batch::post`]. Its number is above those of the records before.
+    pub fn post<'n>(&mut self, position: Position, streams: impl IntoIterator<Item = &'n [u8]>) {
+        self.batch.post(position, streams);
+    }
+
+    /// Makes a position history from `number` on: see [`Batch::end`].
+    pub fn end(&mut self, position: Position, number: u64) {
+        self.batch.end(position, number);
     }
 
     /// The value of `key` as of the record that is being indexed.

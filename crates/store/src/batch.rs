@@ -3,8 +3,13 @@
 //! Invariant: the last operation on a key counts. A batch can be asked for a key while it is built, so that whoever
 //! maintains aggregates reads its own writes. It knows nothing of the store that it is meant for.
 
+mod posts;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+
+pub(crate) use self::posts::Posts;
+use crate::position::Position;
 
 /// The longest key.
 pub const KEY_BYTES_MAX: usize = 16 << 10;
@@ -37,6 +42,7 @@ pub struct Batch {
     hasher: RandomState,
     longest_key_bytes: usize,
     longest_value_bytes: usize,
+    posts: Posts,
 }
 
 /// What is done to a key.
@@ -87,6 +93,19 @@ impl Batch {
         self.push(key, None);
     }
 
+    /// Puts a position into streams, which are made where they are not there yet. All streams of a position are named in
+    /// one call, and its number is above those of all batches before; that is checked when the batch is applied.
+    pub fn post<'n>(&mut self, position: Position, streams: impl IntoIterator<Item = &'n [u8]>) {
+        self.posts.post(position, streams);
+    }
+
+    /// From `number` on, which is above those of all batches before, a position is history: it is selected only as of a
+    /// number up to that one. Where a position ends twice, the first end counts. One that is not there can't end, and
+    /// nothing happens.
+    pub fn end(&mut self, position: Position, number: u64) {
+        self.posts.end(position, number);
+    }
+
     /// What this batch does to `key`, if anything.
     pub fn get(&self, key: &[u8]) -> Option<Change<'_>> {
         let mut next = self.newest.get(&self.hasher.hash_one(key)).copied();
@@ -99,19 +118,23 @@ impl Batch {
         None
     }
 
-    /// Number of operations, overwritten ones included.
-    pub fn len(&self) -> usize {
+    /// Number of puts and deletes, overwritten ones included.
+    pub fn operations(&self) -> usize {
         self.operations.len()
     }
 
-    /// Whether there are no operations.
+    /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
-        self.operations.is_empty()
+        self.operations.is_empty() && self.posts.is_empty()
     }
 
-    /// Bytes of all keys and values.
+    /// Bytes of all keys and values, and of what is posted.
     pub fn bytes(&self) -> usize {
-        self.data.len()
+        self.data.len() + self.posts.bytes()
+    }
+
+    pub(crate) fn posts(&self) -> &Posts {
+        &self.posts
     }
 
     /// Forgets all operations, keeps the memory for the next ones.
@@ -119,12 +142,14 @@ impl Batch {
         self.data.clear();
         self.operations.clear();
         self.newest.clear();
+        self.posts.clear();
         self.longest_key_bytes = 0;
         self.longest_value_bytes = 0;
     }
 
+    /// Of keys and of names of streams.
     pub(crate) fn longest_key_bytes(&self) -> usize {
-        self.longest_key_bytes
+        self.longest_key_bytes.max(self.posts.longest_name_bytes())
     }
 
     pub(crate) fn longest_value_bytes(&self) -> usize {

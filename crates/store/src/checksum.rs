@@ -14,6 +14,11 @@ pub(crate) fn seeded(nonce: u64, offset: u64, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(seed, bytes)
 }
 
+/// The CRC of what `crc` is the CRC of, followed by `bytes`.
+pub(crate) fn append(crc: u32, bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc, bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

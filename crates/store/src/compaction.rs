@@ -16,7 +16,7 @@ use crate::core::Core;
 use crate::error::{OpenError, WriteError};
 use crate::merge::{MergeCursor, Source};
 use crate::planted::{Bug, planted};
-use crate::table::{Table, TableCursor};
+use crate::table::{POSITIONS_MAX, Table};
 use crate::tier;
 
 /// This many tables of similar size are merged into one.
@@ -185,7 +185,13 @@ impl Core {
         let Some(range) = tier::pick(&sizes, MERGE_WIDTH, self.options.tables_max) else { return Ok(false) };
         let keep_deletions = range.start > 0 && !planted(Bug::MergeDropsDeletions);
         let inputs = tables.get(range).unwrap_or_default();
-        self.replace_tables(inputs, keep_deletions, || self.merger.is_stopping())?;
+        if inputs.iter().map(|table| u64::from(table.positions().count())).sum::<u64>() > POSITIONS_MAX {
+            // From here on there is a table more for every four thousand million positions.
+            return Ok(false);
+        }
+        // Whoever merges on the caller's thread closes when it is done.
+        let stop = || self.options.merge_in_background && self.merger.is_stopping();
+        self.replace_tables(inputs, keep_deletions, stop)?;
         Ok(true)
     }
 
@@ -205,12 +211,8 @@ pub(crate) fn merged(tables: &[Arc<Table>]) -> MergeCursor {
     let tables = if planted(Bug::MergeForgetsOldest) { tables.get(1..).unwrap_or_default() } else { tables };
     let newest_first: Vec<_> =
         if planted(Bug::MergeOldestWins) { tables.iter().collect() } else { tables.iter().rev().collect() };
-    MergeCursor::new(
-        newest_first
-            .into_iter()
-            .map(|table| Source::Table(Box::new(TableCursor::new(Arc::clone(table)))))
-            .collect(),
-    )
+    let sources = newest_first.into_iter().map(|table| Source::Table(Box::new(table.entries())));
+    MergeCursor::new(sources.collect())
 }
 
 fn internal(problem: &'static str, core: &Core) -> WriteError {

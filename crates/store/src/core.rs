@@ -20,6 +20,7 @@ use crate::merge::MergeCursor;
 use crate::open::Opened;
 use crate::options::Options;
 use crate::planted::{Bug, planted};
+use crate::streams::{self, Layer};
 use crate::table::{Table, TableSettings, TableWriter, file_name};
 use crate::version::Version;
 
@@ -45,6 +46,8 @@ pub(crate) struct Core {
 /// What goes into a new table.
 struct Content {
     cursor: MergeCursor,
+    /// The streams, oldest first.
+    layers: Vec<Layer>,
     entries_max: u64,
     filter_keys_max: u64,
     keep_deletions: bool,
@@ -67,11 +70,7 @@ impl Core {
     ) -> Self {
         let Opened { lock, manifest, tables } = opened;
         let checkpoint: Option<Arc<[u8]>> = manifest.checkpoint.map(Arc::from);
-        let version = Version {
-            memory: Memtable::default(),
-            tables: tables.iter().cloned().collect(),
-            checkpoint: checkpoint.clone(),
-        };
+        let version = Version::new(Memtable::default(), tables.iter().cloned().collect(), checkpoint.clone());
         Self {
             directory,
             options,
@@ -107,8 +106,13 @@ impl Core {
             return Ok(());
         }
         let entries_max = version.memory.entries() as u64;
-        let cursor = MergeCursor::new(version.memory.sources().collect());
-        let content = Content { cursor, entries_max, filter_keys_max: entries_max, keep_deletions: true };
+        let content = Content {
+            cursor: MergeCursor::new(version.memory.sources().collect()),
+            layers: version.memory.layers().collect(),
+            entries_max,
+            filter_keys_max: entries_max,
+            keep_deletions: true,
+        };
         let table = self.write_table(content, || false)?;
         self.bytes_flushed.fetch_add(table.as_ref().map_or(0, |table| table.meta().bytes), Ordering::Relaxed);
         let mut catalog = self.catalog.lock();
@@ -116,11 +120,7 @@ impl Core {
         tables.extend(table);
         self.publish(&mut catalog, tables, version.checkpoint.clone())?;
         let tables = catalog.tables.iter().cloned().collect();
-        self.replace_version(|version| Version {
-            memory: Memtable::default(),
-            tables,
-            checkpoint: version.checkpoint.clone(),
-        });
+        self.replace_version(|version| Version::new(Memtable::default(), tables, version.checkpoint.clone()));
         drop(catalog);
         if self.options.merge_in_background {
             self.merger.wake();
@@ -140,6 +140,7 @@ impl Core {
     ) -> Result<(), WriteError> {
         let content = Content {
             cursor: compaction::merged(inputs),
+            layers: inputs.iter().cloned().map(Layer::Table).collect(),
             entries_max: inputs.iter().map(|table| table.meta().entries).sum(),
             filter_keys_max: inputs.iter().map(|table| self.filter_keys_max(table)).sum(),
             keep_deletions,
@@ -162,7 +163,9 @@ impl Core {
         }
         self.publish(&mut catalog, tables, checkpoint)?;
         let tables = catalog.tables.iter().cloned().collect();
-        self.replace_version(|version| Version { tables, ..version.clone() });
+        self.replace_version(|version| {
+            Version::new(version.memory.clone(), tables, version.checkpoint.clone())
+        });
         drop(catalog);
         self.remove_tables(inputs);
         Ok(())
@@ -175,11 +178,7 @@ impl Core {
         let mut catalog = self.catalog.lock();
         let tables = catalog.tables.clone();
         self.publish(&mut catalog, Vec::new(), None)?;
-        self.replace_version(|_| Version {
-            memory: Memtable::default(),
-            tables: Arc::new([]),
-            checkpoint: None,
-        });
+        self.replace_version(|_| Version::new(Memtable::default(), Arc::new([]), None));
         drop(catalog);
         self.merger.forget_failure();
         self.remove_tables(&tables);
@@ -219,12 +218,10 @@ impl Core {
         mut content: Content,
         stop: impl Fn() -> bool,
     ) -> Result<Option<Arc<Table>>, WriteError> {
-        let settings = TableSettings {
-            block_bytes: self.options.block_bytes,
-            filtered: self.options.filtered,
-            position_tags: self.options.position_tags,
-        };
+        let settings =
+            TableSettings { block_bytes: self.options.block_bytes, filtered: self.options.filtered };
         let mut writer = TableWriter::create(&*self.directory, id, content.filter_keys_max, settings)?;
+        let mut pace = || if stop() { Err(WriteError::Closed) } else { Ok(()) };
         let cursor = &mut content.cursor;
         cursor.first()?;
         while let Some((key, value)) = cursor.entry() {
@@ -236,16 +233,15 @@ impl Core {
                     return Err(Damage::new(&file_name(id), 0, problem, content.entries_max, found).into());
                 }
                 writer.add(key, value)?;
-                if writer.entries().is_multiple_of(STOP_CHECK_INTERVAL_ENTRIES) && stop() {
-                    return Err(WriteError::Closed);
+                if writer.entries().is_multiple_of(STOP_CHECK_INTERVAL_ENTRIES) {
+                    pace()?;
                 }
             }
             cursor.next()?;
         }
-        if writer.entries() == 0 {
-            return Ok(None);
-        }
-        let meta = writer.finish()?;
+        writer.finish_entries()?;
+        streams::merge(&content.layers, content.keep_deletions, &mut writer, &mut pace)?;
+        let Some(meta) = writer.finish(streams::numbers(&content.layers))? else { return Ok(None) };
         let table = Table::open(&*self.directory, meta).map_err(|error| match error {
             OpenError::Damaged(damage) => WriteError::Damaged(damage),
             OpenError::Io { operation, path, source } => WriteError::Io { operation, path, source },

@@ -182,6 +182,14 @@ pub enum WriteError {
         /// The limit.
         limit: usize,
     },
+    /// A batch posts or ends a position at a number that is not above those of all batches before.
+    #[error("the number {found} came behind {last}")]
+    NumberNotAbove {
+        /// The number.
+        found: u64,
+        /// The highest before it.
+        last: u64,
+    },
     /// A store that was opened read-only can't write tables.
     #[error("the index is open for reading only")]
     ReadOnly,

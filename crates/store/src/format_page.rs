@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::directory::Map;
+use crate::directory::Directory;
+use crate::directory::simulated::SimulatedDirectory;
 use crate::manifest::Manifest;
-use crate::table::{TableMeta, block, leaf, position_group, positions, postings};
+use crate::table::TableMeta;
+use crate::{Batch, FirstBytes, Options, Position, Selection, Store};
 
 const PAGE: &str = include_str!("../../../FORMAT.md");
 
@@ -48,91 +50,43 @@ fn the_manifest_on_the_page_is_what_the_code_writes() {
     assert_eq!(Manifest::decode(&dump("manifest")).unwrap(), manifest);
 }
 
-#[test]
-fn the_block_on_the_page_is_what_the_code_writes() {
-    let entries: [(&[u8], Option<&[u8]>); 3] =
-        [(b"run/1", Some(b"on")), (b"run/2", None), (b"run/21", Some(b""))];
-    let mut builder = block::BlockBuilder::default();
-    for (key, value) in entries {
-        builder.add(key, block::Content::of(value));
-    }
-    let mut bytes = Vec::new();
-    builder.finish(block::Encoding::Leaf, 5, 0, &mut bytes);
-    assert_eq!(in_hex(&dump("block")), in_hex(&bytes));
-
-    let length = u32::try_from(bytes.len()).unwrap();
-    let (name, blocks_end) = ("page".to_owned(), u64::from(length));
-    let source = block::BlockSource { map: Map::of_bytes(bytes), name, nonce: 5, blocks_end };
-    let handle = block::Handle { offset: 0, length };
-    let mut cursor = block::BlockCursor::new(
-        block::Block::open(&Arc::new(source), handle, block::Encoding::Leaf).unwrap(),
-    );
-    cursor.first().unwrap();
-    for (key, value) in entries {
-        assert_eq!((cursor.key(), cursor.value()), (Some(key), value));
-        cursor.next().unwrap();
-    }
-    assert_eq!(cursor.key(), None);
-}
-
-/// The four events of the page's example: time in milliseconds, and `Seq`.
-const EVENTS: [(u64, u64); 4] = [(1_000, 0), (1_200, 1), (1_500, 3), (1_900, 2)];
-
-/// What the keys of a stream start with, and its events.
-type Stream = (&'static [u8], &'static [(u64, u64)]);
-
-fn position((milliseconds, number): (u64, u64)) -> position_group::Position {
-    position_group::Position { time: (1 << 63) + milliseconds * 1_000_000, number }
-}
+/// The four events of the page's example: time in milliseconds, `Seq`, and their streams.
+const EVENTS: [(u64, u64, &[&[u8]]); 4] = [
+    (1_000, 0, &[b"\x04r1", b"\x07message"]),
+    (1_200, 1, &[b"\x04r2", b"\x07message"]),
+    (1_900, 2, &[b"\x04r1", b"\x07message"]),
+    (1_500, 3, &[b"\x04r1", b"\x07custom"]),
+];
 
 #[test]
-fn the_leaf_and_the_positions_on_the_page_are_what_the_code_writes_and_give_the_keys() {
-    let mut collected = positions::PositionsBuilder::new(1 << 20);
-    for event in EVENTS {
-        collected.push(position(event)).unwrap();
+fn the_table_on_the_page_is_what_the_code_writes_and_is_read_as_it_says() {
+    let directory = SimulatedDirectory::default();
+    let options = || Options::new().create(true).filtered(FirstBytes::none()).merge_in_background(false);
+    let store = Store::open_in(Arc::new(directory.clone()), options()).unwrap();
+    let mut batch = Batch::new();
+    batch.put(b"run/1", b"on");
+    batch.delete(b"run/2");
+    batch.put(b"run/21", b"");
+    let position =
+        |milliseconds: u64, number: u64| Position { time: (1 << 63) + milliseconds * 1_000_000, number };
+    for (milliseconds, number, streams) in EVENTS {
+        batch.post(position(milliseconds, number), streams.iter().copied());
     }
-    let lists: [Stream; 5] = [
-        (b"\x10", &EVENTS),
-        (b"\x11\x04r1\0\0", &[EVENTS[0], EVENTS[2], EVENTS[3]]),
-        (b"\x11\x04r2\0\0", &[EVENTS[1]]),
-        (b"\x11\x07custom\0\0", &[EVENTS[2]]),
-        (b"\x11\x07message\0\0", &[EVENTS[0], EVENTS[1], EVENTS[3]]),
-    ];
-    let mut builder = block::BlockBuilder::default();
-    let mut list = postings::PostingsBuilder::default();
-    for (prefix, events) in lists {
-        for event in events {
-            assert!(list.push(collected.ordinal(position(*event)).unwrap()));
-        }
-        let mut bytes = Vec::new();
-        list.finish(&mut bytes);
-        builder.add(prefix, block::Content::Postings(&bytes));
-    }
-    let mut bytes = Vec::new();
-    builder.finish(block::Encoding::Leaf, 5, 0, &mut bytes);
-    let groups_start = bytes.len() as u64;
-    collected
-        .finish(5, groups_start, |piece| {
-            bytes.extend_from_slice(piece);
-            Ok::<_, std::convert::Infallible>(())
-        })
-        .unwrap();
-    assert_eq!(in_hex(&dump("lists")), in_hex(&bytes));
+    // The event of `Seq` 3 supersedes that of `Seq` 1.
+    batch.end(position(1_200, 1), 3);
+    store.apply(&batch, b"through 3").unwrap();
+    store.close().unwrap();
+    let table = directory.read("0000000000000001.table", u64::MAX).unwrap();
+    let content = table.len() - 208 - 4;
+    assert_eq!(in_hex(&dump("table")), in_hex(&table[..content]));
 
-    let directory = bytes.len() as u64 - positions::DIRECTORY_ENTRY_BYTES as u64;
-    let (map, name) = (Map::of_bytes(bytes), "page".to_owned());
-    let source = Arc::new(block::BlockSource { map, name, nonce: 5, blocks_end: groups_start });
-    let positions = positions::Positions::new(&source, 4, groups_start, directory);
-    let handle = block::Handle { offset: 0, length: u32::try_from(groups_start).unwrap() };
-    let mut cursor =
-        leaf::LeafCursor::new(block::Block::open(&source, handle, block::Encoding::Leaf).unwrap());
-    cursor.first(&positions).unwrap();
-    for (prefix, events) in lists {
-        for event in events {
-            let key = [prefix, &position(*event).to_bytes()].concat();
-            assert_eq!((cursor.key(), cursor.value()), (Some(key.as_slice()), Some(&[][..])));
-            cursor.next(&positions).unwrap();
-        }
-    }
-    assert_eq!(cursor.key(), None);
+    let view = Store::open_in(Arc::new(directory), options()).unwrap().view();
+    let numbers = |stream: &[u8], as_of| {
+        let all_of = vec![vec![stream.to_vec()]];
+        let found = view.select(&Selection { all_of, as_of, ..Selection::default() }).unwrap();
+        found.map(|position| position.unwrap().number).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(b"\x04r1", None), [0, 3, 2]);
+    assert_eq!(numbers(b"\x07message", None), [0, 2]);
+    assert_eq!(numbers(b"\x07message", Some(3)), [0, 1, 2]);
 }

@@ -43,7 +43,9 @@ mod merge;
 mod open;
 mod options;
 mod planted;
+mod position;
 mod store;
+mod streams;
 mod table;
 mod tier;
 mod varint;
@@ -60,6 +62,8 @@ pub use self::options::Options;
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use self::planted::{Bug, plant};
+pub use self::position::Position;
 pub use self::store::{Store, StoreStats};
-pub use self::table::{FirstBytes, PositionTags};
+pub use self::streams::{Cost, Matches, Selection, SideCost, StreamNames};
+pub use self::table::FirstBytes;
 pub use self::view::{Cursor, Range, View};

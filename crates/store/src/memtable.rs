@@ -1,4 +1,5 @@
-//! What was applied and is not yet in a table: immutable sorted runs, one per batch, merged when they are similar.
+//! What was applied and is not yet in a table: immutable runs of entries and of streams, one of each per batch, merged
+//! when they are similar.
 //!
 //! Invariant: a memory table never changes; applying a batch makes a new one that shares the old runs. So a view is a
 //! reference to it, needs no lock, and never sees half a batch. Deletions are kept: they hide what tables hold.
@@ -9,7 +10,9 @@ use std::sync::Arc;
 
 pub(crate) use self::run::{Run, RunBuilder, RunCursor};
 use crate::batch::{Batch, Change};
+use crate::error::WriteError;
 use crate::merge::{MergeCursor, Source};
+use crate::streams::{self, Layer, StreamRun, StreamRunBuilder};
 use crate::tier;
 
 /// This many similar runs are merged into one. More copy less, and make a lookup search more runs.
@@ -19,41 +22,57 @@ const RUNS_MAX: usize = 12;
 /// Runs are not merged beyond this, so that offsets in them fit 32 bits.
 const RUN_BYTES_MAX: u64 = 1 << 30;
 
-/// Immutable sorted runs, oldest first.
+/// Immutable runs, oldest first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memtable {
     runs: Vec<Arc<Run>>,
+    streams: Vec<Arc<StreamRun>>,
 }
 
 impl Memtable {
     /// This table and then `batch`.
-    pub(crate) fn with_batch(&self, batch: &Batch) -> Self {
-        let mut runs = self.runs.clone();
-        if !batch.is_empty() {
+    pub(crate) fn with_batch(&self, batch: &Batch) -> Result<Self, WriteError> {
+        let (mut runs, mut streams) = (self.runs.clone(), self.streams.clone());
+        if batch.operations() > 0 {
             runs.push(Arc::new(Run::of_batch(batch)));
         }
-        while let Some(range) = tier::pick(&sizes(&runs), RUN_MERGE_WIDTH, RUNS_MAX) {
-            let merged = merge(runs.get(range.clone()).unwrap_or_default());
-            if merged.is_none() {
-                break;
-            }
-            runs.splice(range, merged);
+        if !batch.posts().is_empty() {
+            streams.push(Arc::new(StreamRun::of_posts(batch.posts())));
         }
-        Self { runs }
+        while let Some(range) = tier::pick(&sizes(&runs, Run::bytes), RUN_MERGE_WIDTH, RUNS_MAX) {
+            let Some(merged) = merge(runs.get(range.clone()).unwrap_or_default()) else { break };
+            runs.splice(range, [merged]);
+        }
+        while let Some(range) = tier::pick(&sizes(&streams, StreamRun::bytes), RUN_MERGE_WIDTH, RUNS_MAX) {
+            let Some(merged) = merge_streams(streams.get(range.clone()).unwrap_or_default())? else { break };
+            streams.splice(range, [merged]);
+        }
+        Ok(Self { runs, streams })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.runs.is_empty() && self.streams.is_empty()
     }
 
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.runs.iter().map(|run| run.bytes()).sum()
+        let runs: usize = self.runs.iter().map(|run| run.bytes()).sum();
+        runs + self.streams.iter().map(|run| run.bytes()).sum::<usize>()
     }
 
     /// Number of entries, hidden ones included.
     pub(crate) fn entries(&self) -> usize {
         self.runs.iter().map(|run| run.len()).sum()
+    }
+
+    /// Number of ordinals in all lists together.
+    pub(crate) fn postings(&self) -> usize {
+        self.streams.iter().map(|run| run.postings()).sum()
+    }
+
+    /// The streams, oldest first.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
+        self.streams.iter().map(|run| Layer::Run(Arc::clone(run)))
     }
 
     /// What this table knows of `key`.
@@ -67,8 +86,20 @@ impl Memtable {
     }
 }
 
-fn sizes(runs: &[Arc<Run>]) -> Vec<u64> {
-    runs.iter().map(|run| run.bytes() as u64).collect()
+fn sizes<R>(runs: &[Arc<R>], bytes: fn(&R) -> usize) -> Vec<u64> {
+    runs.iter().map(|run| bytes(run) as u64).collect()
+}
+
+/// One run with the streams of `runs`. `None` when it would be too large.
+fn merge_streams(runs: &[Arc<StreamRun>]) -> Result<Option<Arc<StreamRun>>, WriteError> {
+    let bytes: u64 = runs.iter().map(|run| run.bytes() as u64).sum();
+    if bytes > RUN_BYTES_MAX {
+        return Ok(None);
+    }
+    let layers: Vec<Layer> = runs.iter().map(|run| Layer::Run(Arc::clone(run))).collect();
+    let mut merged = StreamRunBuilder::default();
+    streams::merge(&layers, true, &mut merged, &mut || Ok(()))?;
+    Ok(Some(Arc::new(merged.finish(streams::numbers(&layers)))))
 }
 
 /// One run with what counts of `runs`. `None` when it would be too large.
@@ -115,7 +146,7 @@ mod tests {
                     }
                     model.insert(key, value);
                 }
-                table = table.with_batch(&batch);
+                table = table.with_batch(&batch).unwrap();
                 prop_assert!(table.runs.len() <= RUNS_MAX);
             }
             for (key, value) in &model {

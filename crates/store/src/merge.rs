@@ -7,13 +7,13 @@ use std::cmp::Ordering;
 
 use crate::error::ReadError;
 use crate::memtable::RunCursor;
-use crate::table::TableCursor;
+use crate::table::TreeCursor;
 
 /// One sorted source.
 #[derive(Debug)]
 pub(crate) enum Source {
     Run(RunCursor),
-    Table(Box<TableCursor>),
+    Table(Box<TreeCursor>),
 }
 
 impl Source {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::directory::{Directory, DirectoryLock, DiskDirectory};
-use crate::error::OpenError;
+use crate::error::{Damage, OpenError};
 use crate::manifest::{MANIFEST_DRAFT_NAME, MANIFEST_NAME, Manifest};
 use crate::table::{Table, id_in_name};
 
@@ -84,7 +84,23 @@ pub(crate) fn open_for_reading(directory: &dyn Directory) -> Result<Opened, Open
 }
 
 fn open_tables(directory: &dyn Directory, manifest: &Manifest) -> Result<Vec<Arc<Table>>, OpenError> {
-    manifest.tables.iter().map(|meta| Table::open(directory, meta.clone()).map(Arc::new)).collect()
+    let mut tables = Vec::with_capacity(manifest.tables.len());
+    let mut last = None;
+    for meta in &manifest.tables {
+        let table = Table::open(directory, meta.clone())?;
+        // A position is in one table only, and what ends it in no older one.
+        if let Some(numbers) = table.numbers() {
+            if last.is_some_and(|last| last >= numbers.first) {
+                let problem = "numbers of positions that do not ascend from table to table";
+                return Err(
+                    Damage::new(table.name(), 0, problem, format!("above {last:?}"), numbers.first).into()
+                );
+            }
+            last = Some(numbers.last);
+        }
+        tables.push(Arc::new(table));
+    }
+    Ok(tables)
 }
 
 /// From here on, tables without a manifest mean that the manifest was lost.

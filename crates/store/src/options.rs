@@ -1,6 +1,6 @@
 //! How a store is set up, each limit with its name and unit.
 
-use crate::table::{FirstBytes, PositionTags};
+use crate::table::FirstBytes;
 
 const MEMORY_TABLE_BYTES_MAX_DEFAULT: usize = 32 << 20;
 const PRIVATE_MEMORY_BYTES_MAX_DEFAULT: usize = 256 << 20;
@@ -20,7 +20,6 @@ pub struct Options {
     pub(crate) tables_max: usize,
     pub(crate) block_bytes: usize,
     pub(crate) filtered: FirstBytes,
-    pub(crate) position_tags: Option<PositionTags>,
     pub(crate) merge_in_background: bool,
 }
 
@@ -34,7 +33,6 @@ impl Options {
             tables_max: TABLES_MAX_DEFAULT,
             block_bytes: BLOCK_BYTES_DEFAULT,
             filtered: FirstBytes::all(),
-            position_tags: None,
             merge_in_background: true,
         }
     }
@@ -79,14 +77,6 @@ impl Options {
     #[must_use]
     pub fn filtered(mut self, first_bytes: FirstBytes) -> Self {
         self.filtered = first_bytes;
-        self
-    }
-
-    /// Which keys end in positions that many keys share, so that new tables hold each position once. None by default.
-    /// Tables that were made with other tags, or without, are read all the same.
-    #[must_use]
-    pub fn position_tags(mut self, tags: PositionTags) -> Self {
-        self.position_tags = Some(tags);
         self
     }
 

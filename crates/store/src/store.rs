@@ -47,6 +47,8 @@ pub struct StoreStats {
     pub memory_bytes: usize,
     /// Entries in memory and tables: overwritten ones and deletions included, until they are merged away.
     pub entries: u64,
+    /// Positions in streams: one counts as often as it is in a stream.
+    pub postings: u64,
     /// Bytes of tables written by flushes since the store was opened.
     pub bytes_flushed: u64,
     /// Bytes of tables written by merges since the store was opened.
@@ -108,7 +110,10 @@ impl Store {
         let core = &self.owner.core;
         check_limits(batch, checkpoint)?;
         let _writer = core.writer.lock();
-        let memory = core.version().memory.clone();
+        let version = core.version();
+        check_numbers(batch, version.last_number())?;
+        let memory = version.memory.clone();
+        drop(version);
         if core.read_only {
             let limit = core.options.private_memory_bytes_max;
             if memory.bytes().saturating_add(batch.bytes()) > limit {
@@ -124,12 +129,14 @@ impl Store {
         let checkpoint: Option<Arc<[u8]>> = Some(Arc::from(checkpoint));
         if planted(Bug::CheckpointBeforeBatch) {
             let checkpoint = checkpoint.clone();
-            core.replace_version(|version| Version { checkpoint, ..version.clone() });
+            core.replace_version(|version| {
+                Version::new(version.memory.clone(), Arc::clone(&version.tables), checkpoint)
+            });
             // As if a busy machine took the processor away here.
             std::thread::yield_now();
         }
-        let memory = core.version().memory.with_batch(batch);
-        core.replace_version(|version| Version { memory, checkpoint, tables: Arc::clone(&version.tables) });
+        let memory = core.version().memory.with_batch(batch)?;
+        core.replace_version(|version| Version::new(memory, Arc::clone(&version.tables), checkpoint));
         Ok(())
     }
 
@@ -199,6 +206,7 @@ impl Store {
             table_bytes: sum(|table| table.meta().bytes),
             memory_bytes: version.memory.bytes(),
             entries: sum(|table| table.meta().entries) + version.memory.entries() as u64,
+            postings: sum(Table::postings) + version.memory.postings() as u64,
             bytes_flushed: core.bytes_flushed.load(Ordering::Relaxed),
             bytes_merged: core.bytes_merged.load(Ordering::Relaxed),
             merge_failure: core.merger.failure(),
@@ -251,6 +259,24 @@ fn check_limits(batch: &Batch, checkpoint: &[u8]) -> Result<(), WriteError> {
         return Err(WriteError::BatchTooLarge { found, limit });
     }
     Ok(())
+}
+
+/// Positions come in the order of their numbers, so that none is there twice, and end at numbers as new.
+fn check_numbers(batch: &Batch, last_before: Option<u64>) -> Result<(), WriteError> {
+    let posts = batch.posts();
+    let mut last = last_before;
+    for found in posts.positions().iter().map(|position| position.number) {
+        above(found, last)?;
+        last = Some(found);
+    }
+    posts.ends().iter().try_for_each(|(_, number)| above(*number, last_before))
+}
+
+fn above(found: u64, last: Option<u64>) -> Result<(), WriteError> {
+    match last.filter(|last| *last >= found) {
+        Some(last) => Err(WriteError::NumberNotAbove { found, last }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

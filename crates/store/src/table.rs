@@ -1,34 +1,37 @@
 //! A sorted table: one immutable file of blocks, a filter and a footer.
 //!
 //! ```text
-//! table = leaf-block… branch-block… filter positions footer        (branches stand between leaves as they fill)
+//! table   = content pages footer
+//! content = entries filter positions streams        (blocks stand between others as they fill)
 //! ```
 //!
-//! Blocks form a tree: a branch block's entries say where the blocks below are, by the last key in each. Leaves and
-//! branches share one format, and reading any of them checks it. The filter answers "surely not here" for whole keys.
-//!
-//! Many streams over the same events are small: what their keys end in, the positions, stands once in an area of its own,
-//! and a leaf holds a stream as a list of numbers that count positions.
+//! Entries are a tree of blocks: a branch block's entries say where the blocks below are, by the last key in each. The
+//! filter answers "surely not here" for whole keys. Positions stand once, in ascending order; streams are a tree of
+//! names, each with a list of numbers that count positions. Every page of the content has a checksum.
 //!
 //! What a table does not do: it never changes, and it does not know how it relates to other tables.
 
 mod ascending;
 mod bits;
-pub(crate) mod block;
+mod block;
 mod cursor;
 mod filter;
 mod footer;
-pub(crate) mod leaf;
-pub(crate) mod position_group;
-mod position_tags;
-pub(crate) mod positions;
-pub(crate) mod postings;
+mod lists;
+mod output;
+mod pages;
+mod position_group;
+mod positions;
+mod postings;
 mod reader;
+mod tree;
 mod writer;
 
-pub(crate) use self::cursor::TableCursor;
+pub(crate) use self::cursor::TreeCursor;
+pub(crate) use self::filter::Filter;
 pub use self::filter::FirstBytes;
-pub use self::position_tags::PositionTags;
+pub(crate) use self::lists::{StreamCursor, TableList};
+pub(crate) use self::positions::POSITIONS_MAX;
 pub(crate) use self::reader::{Table, TableMeta};
 pub(crate) use self::writer::{TableSettings, TableWriter};
 
@@ -45,4 +48,4 @@ pub(crate) fn id_in_name(name: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

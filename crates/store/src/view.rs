@@ -9,6 +9,8 @@ use std::sync::Arc;
 use crate::error::ReadError;
 use crate::key_range::KeyRange;
 use crate::merge::MergeCursor;
+use crate::position::Position;
+use crate::streams::{Matches, Selection, StreamNames};
 use crate::version::Version;
 
 /// A consistent view of the store. Cheap to make and to clone.
@@ -40,6 +42,27 @@ impl View {
     /// Iterates over the keys in `range`, ascending; `rev()` for descending.
     pub fn range(&self, range: KeyRange) -> Range {
         Range { view: self.clone(), left: range, front: None, back: None }
+    }
+
+    /// The positions that `selection` selects, in its order.
+    pub fn select(&self, selection: &Selection) -> Result<Matches, ReadError> {
+        Matches::new(self.version.layers()?.clone(), selection)
+    }
+
+    /// How many positions `selection` selects. Of one stream, within any bounds of time, they are counted without walking
+    /// through them.
+    pub fn count(&self, selection: &Selection) -> Result<u64, ReadError> {
+        self.version.layers()?.count(selection)
+    }
+
+    /// At which number a position ended; nothing if it has not, or is not there.
+    pub fn end_of(&self, position: Position) -> Result<Option<u64>, ReadError> {
+        self.version.layers()?.end_of(position)
+    }
+
+    /// The names of streams that start with `prefix`.
+    pub fn streams(&self, prefix: &[u8]) -> Result<StreamNames, ReadError> {
+        Ok(StreamNames::new(self.version.layers()?.as_slice(), prefix))
     }
 
     /// Iterates over the keys that start with `prefix`.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use runledger::{Event, EventFilter, IndexState, Ledger, RunFilter, Seq};
 
-const VERSIONS: [&str; 4] = ["v1", "v2", "v3", "v4"];
+const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];
 
 fn fixture(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(version)

@@ -1,22 +1,19 @@
-//! Tags 10 and 11: the streams. Every event that was not superseded is in the stream of all times, and in one stream for each value that it
-//! has in a dimension. The values are empty: the key says it all.
+//! The streams: every event is in one for each value that it has in a dimension.
 //!
-//! Tags 12 and 13: their histories. When an event is superseded, its keys move there, with the `Seq` of what superseded
-//! it as their value.
+//! A stream's name is the number of the dimension, in a byte, and the value. An event's position in it is its time and
+//! its `Seq`. When an event is superseded, its position ends at the `Seq` of what superseded it.
 //!
-//! Format: FORMAT.md#index-keys
+//! Format: FORMAT.md#index-streams
 
 use std::borrow::Cow;
 
-use runledger_wal::Seq;
-
-use super::{MalformedKey, Position, Tag, push_text};
+use super::MalformedKey;
 use crate::{Body, Event, subject};
 
 macro_rules! dimensions {
     ($($name:ident = $code:literal, $text:literal, $meaning:literal;)*) => {
         /// What events can be asked by. An event has at most one value in each.
-        // The numbers stand in keys.
+        // The numbers stand in the names of streams.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         #[repr(u8)]
@@ -88,150 +85,69 @@ impl Dimension {
     }
 }
 
-/// What the keys of a stream start with; the position follows.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StreamPrefix(Vec<u8>);
+/// The name of the stream of the events that have this value; also what the names of all those streams start with whose
+/// value starts with it.
+pub(crate) fn name(dimension: Dimension, value: &str) -> Vec<u8> {
+    [&[dimension as u8], value.as_bytes()].concat()
+}
 
-impl StreamPrefix {
-    /// The stream of all events.
-    pub(crate) fn time() -> Self {
-        Self(vec![Tag::Time.byte()])
+/// The value that the events of a stream have.
+pub(crate) fn value_of(name: Vec<u8>) -> Result<String, MalformedKey> {
+    let mut value = name;
+    if value.is_empty() {
+        return Err(MalformedKey::new("name of a stream"));
     }
+    value.remove(0);
+    String::from_utf8(value).map_err(|_| MalformedKey::new("name of a stream"))
+}
 
-    /// The stream of the events that have this value.
-    pub(crate) fn dimension(dimension: Dimension, value: &str) -> Self {
-        let mut prefix = Vec::with_capacity(4 + value.len() + Position::LENGTH);
-        prefix.extend_from_slice(&[Tag::Dimension.byte(), dimension as u8]);
-        push_text(&mut prefix, value);
-        Self(prefix)
-    }
+/// The names of the streams that one event is in. Used again for the next, it need not allocate.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
 
-    /// What the streams of all those values of a dimension start with that start with `text`.
-    pub(crate) fn values_from(dimension: Dimension, text: &str) -> Self {
-        let mut prefix = Self::dimension(dimension, text);
-        // Without the end of the text.
-        prefix.0.truncate(prefix.0.len() - 2);
-        prefix
-    }
-
-    /// The stream that a key of a dimension, or of its history, belongs to; and its value there.
-    pub(crate) fn of_key(key: &[u8]) -> Result<(Self, String), MalformedKey> {
-        let malformed = MalformedKey::new("stream key");
-        let (prefix, _) = key.split_last_chunk::<{ Position::LENGTH }>().ok_or(malformed)?;
-        let escaped = prefix.get(2..).and_then(|text| text.strip_suffix(&[0, 0])).ok_or(malformed)?;
-        let mut bytes = Vec::with_capacity(escaped.len());
-        let mut rest = escaped.iter();
-        while let Some(byte) = rest.next() {
-            bytes.push(*byte);
-            if *byte == 0 && rest.next() != Some(&0xFF) {
-                return Err(malformed);
+impl Names {
+    /// Replaces them by those of `event`.
+    pub(crate) fn set(&mut self, event: &Event) {
+        self.bytes.clear();
+        self.ends.clear();
+        for &dimension in Dimension::ALL {
+            if let Some(value) = dimension.of(event) {
+                self.bytes.push(dimension as u8);
+                self.bytes.extend_from_slice(value.as_bytes());
+                self.ends.push(self.bytes.len());
             }
         }
-        let value = String::from_utf8(bytes).map_err(|_| malformed)?;
-        Ok((Self(prefix.to_vec()), value))
     }
 
-    /// The history of this stream: what was in it once.
-    pub(crate) fn history(&self) -> Self {
-        let mut history = self.clone();
-        if let Some(tag) = history.0.first_mut() {
-            let of_all = *tag == Tag::Time.byte();
-            *tag = if of_all { Tag::TimeHistory } else { Tag::DimensionHistory }.byte();
-        }
-        history
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).filter_map(|(start, end)| self.bytes.get(start..*end))
     }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The key of the event at `position`.
-    pub(crate) fn key(&self, position: Position) -> Vec<u8> {
-        [&self.0[..], &position.to_bytes()[..]].concat()
-    }
-
-    /// The position that a key of this stream names.
-    #[cfg(test)]
-    fn position(&self, key: &[u8]) -> Result<Position, MalformedKey> {
-        Position::from_bytes(key.strip_prefix(&self.0[..]).ok_or(MalformedKey::new("stream key"))?)
-    }
-}
-
-/// Every stream that `event` is in.
-pub(crate) fn of(event: &Event) -> impl Iterator<Item = StreamPrefix> {
-    let by_dimension = Dimension::ALL.iter().filter_map(move |&dimension| {
-        dimension.of(event).map(|value| StreamPrefix::dimension(dimension, &value))
-    });
-    std::iter::once(StreamPrefix::time()).chain(by_dimension)
-}
-
-/// The value of a key in a history.
-pub(crate) fn history_value(superseded_by: Seq) -> Vec<u8> {
-    super::short_seq(superseded_by)
-}
-
-/// What superseded the event of a key in a history.
-pub(crate) fn decode_history_value(value: &[u8]) -> Result<Seq, MalformedKey> {
-    super::decode_short_seq(value)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::{RunStarted, Timestamp, ToolCall};
-
-    const POSITION: Position = Position { time: Timestamp::from_nanoseconds(-3), seq: Seq::new(9) };
+    use crate::{RunStarted, ToolCall};
 
     #[test]
     fn an_event_is_in_the_stream_of_each_value_it_has() {
         let call = ToolCall { tool_id: "Bash".into(), ..ToolCall::default() };
-        let event = Event::new(Body::ToolCall(call)).with_run("r");
-        let keys: Vec<_> = of(&event).map(|stream| stream.key(POSITION)).collect();
-        for (dimension, value) in
-            [(Dimension::Run, "r"), (Dimension::Kind, "tool_call"), (Dimension::Tool, "Bash")]
-        {
-            let prefix = StreamPrefix::dimension(dimension, value);
-            assert_eq!(
-                keys.iter().filter(|key| prefix.position(key) == Ok(POSITION)).count(),
-                1,
-                "{dimension:?}"
-            );
-        }
-        assert_eq!(keys.len(), 4);
+        let mut names = Names::default();
+        names.set(&Event::new(Body::RunStarted(RunStarted::default())).with_run("another"));
+        names.set(&Event::new(Body::ToolCall(call)).with_run("r"));
+        let found: Vec<&[u8]> = names.iter().collect();
+        let expected = [(Dimension::Run, "r"), (Dimension::Kind, "tool_call"), (Dimension::Tool, "Bash")];
+        assert_eq!(found, expected.map(|(dimension, value)| name(dimension, value)));
     }
 
     #[test]
-    fn a_value_is_not_found_under_another_that_starts_with_it() {
-        let event = Event::new(Body::RunStarted(RunStarted::default())).with_run("run-10");
-        let other = StreamPrefix::dimension(Dimension::Run, "run-1");
-        assert!(of(&event).all(|stream| other.position(&stream.key(POSITION)).is_err()));
-    }
-
-    #[test]
-    fn a_history_lies_apart_from_every_stream() {
-        let event = Event::new(Body::RunStarted(RunStarted::default())).with_run("r");
-        let streams: Vec<_> = of(&event).collect();
-        let tags = [Tag::TimeHistory.byte(), Tag::DimensionHistory.byte(), Tag::DimensionHistory.byte()];
-        assert_eq!(streams.iter().map(|stream| stream.history().0[0]).collect::<Vec<_>>(), tags);
-        assert!(streams.iter().all(|stream| stream.history().0[1..] == stream.0[1..]));
-    }
-
-    proptest! {
-        #[test]
-        fn a_key_names_its_stream_and_value(value in "[\0a-cä\u{10ffff}]{0,5}", time: i64, seq: u64) {
-            let position = Position { time: Timestamp::from_nanoseconds(time), seq: Seq::new(seq) };
-            let stream = StreamPrefix::dimension(Dimension::Tool, &value);
-            let key = stream.key(position);
-            prop_assert_eq!(StreamPrefix::of_key(&key), Ok((stream, value.clone())));
-            let start = StreamPrefix::values_from(Dimension::Tool, &value);
-            prop_assert!(key.starts_with(start.as_bytes()));
-        }
-
-        #[test]
-        fn any_bytes_are_a_key_or_refused_without_a_panic(key: Vec<u8>) {
-            let _ = StreamPrefix::of_key(&key);
-        }
+    fn a_name_gives_its_value_and_other_bytes_are_refused() {
+        assert_eq!(value_of(name(Dimension::Tool, "a\0ü")), Ok("a\0ü".to_owned()));
+        assert_eq!(value_of(name(Dimension::Tool, "")), Ok(String::new()));
+        assert!(value_of(Vec::new()).is_err() && value_of(vec![8, 0xFF]).is_err());
     }
 }

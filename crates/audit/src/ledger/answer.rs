@@ -1,32 +1,37 @@
 //! One answer in the making: candidates from the index, events from the log where the index can't decide.
 
-use runledger_store::View;
+use runledger_store::{Matches, ReadError, SideCost, View};
 use runledger_wal::{Record, Seq};
 
 use super::Core;
 use crate::key::Position;
-use crate::query::matching::Matching;
-use crate::query::plan::Plan;
+use crate::query::plan::{Plan, PlannedUnion};
 use crate::{CheckedCondition, CountMethod, JoinedCondition, QueryError, codec};
 
 /// The events that match a plan, one by one.
 pub(super) struct Answer<'a> {
     core: &'a Core,
     plan: &'a Plan,
-    matching: Matching<'a>,
+    matches: Matches,
     candidates: u64,
     events_read: u64,
 }
 
 impl<'a> Answer<'a> {
     /// The events behind `last`, or all.
-    pub(super) fn new(core: &'a Core, view: &View, plan: &'a Plan, last: Option<Position>) -> Self {
-        Self { core, plan, matching: Matching::new(view, plan, last), candidates: 0, events_read: 0 }
+    pub(super) fn new(
+        core: &'a Core,
+        view: &View,
+        plan: &'a Plan,
+        last: Option<Position>,
+    ) -> Result<Self, ReadError> {
+        let matches = view.select(&plan.selection(last))?;
+        Ok(Self { core, plan, matches, candidates: 0, events_read: 0 })
     }
 
     /// Where the next event is; and its record, if that had to be read already.
     pub(super) fn advance(&mut self) -> Result<Option<(Position, Option<Record>)>, QueryError> {
-        while let Some(position) = self.matching.advance()? {
+        while let Some(position) = self.matches.next().transpose()?.map(Position::from) {
             self.candidates += 1;
             if self.plan.checks.is_empty() {
                 return Ok(Some((position, None)));
@@ -64,19 +69,21 @@ impl<'a> Answer<'a> {
         self.events_read
     }
 
+    /// What was joined, the shortest side first, as the index does it.
     pub(super) fn joined(&self) -> Vec<JoinedCondition> {
-        let explained = |walked: crate::query::matching::Walked| {
-            let union = self.plan.unions.get(walked.union)?;
-            Some(JoinedCondition {
-                condition: union.condition.clone(),
-                streams: walked.streams,
-                values_looked_at: union.values_looked_at,
-                seeks: walked.effort.seeks,
-                rows: walked.effort.rows,
-                refused: walked.refused,
-            })
+        let costs = self.matches.cost().sides;
+        let explained = |(union, cost): (&PlannedUnion, SideCost)| JoinedCondition {
+            condition: union.condition.clone(),
+            streams: union.streams.len(),
+            values_looked_at: union.values_looked_at,
+            positions: cost.positions,
+            seeks: cost.seeks,
+            blocks_read: cost.blocks_read,
+            refused: cost.refused,
         };
-        self.matching.walked().filter_map(explained).collect()
+        let mut joined: Vec<_> = self.plan.unions.iter().zip(costs).map(explained).collect();
+        joined.sort_by_key(|joined| joined.positions);
+        joined
     }
 
     pub(super) fn checked(&self) -> Vec<CheckedCondition> {
@@ -92,8 +99,8 @@ impl<'a> Answer<'a> {
 pub(super) fn count_method(plan: &Plan) -> CountMethod {
     if !plan.checks.is_empty() {
         CountMethod::Events
-    } else if plan.countable().is_some() {
-        CountMethod::KeyRanges
+    } else if plan.is_counted_by_lists() {
+        CountMethod::ListLengths
     } else {
         CountMethod::Join
     }

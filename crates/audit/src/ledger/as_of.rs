@@ -23,7 +23,7 @@ impl Core {
             (None, Some(as_of)) => self.known_end(as_of, now.end())?,
             (None, None) => return Ok(now),
         };
-        Ok(if end < now.end() { Moment::past(view, end)? } else { now })
+        Ok(if end < now.end() { Moment::past(end) } else { now })
     }
 
     /// The first record before `end` that was not known yet as of then; `end` if all were.

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use runledger_store::{ReadError, View};
+use runledger_store::View;
 
 use super::Ledger;
 use super::answer::Answer;
 use super::ask::Asker;
-use crate::key::stream::StreamPrefix;
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
-use crate::query::positions::{Walk, range};
 use crate::query::values;
 use crate::{Dimension, EventFilter, QueryError, codec};
 
@@ -48,12 +46,10 @@ impl Ledger {
 }
 
 fn count(core: &Asker, view: &View, plan: &Plan) -> Result<u64, QueryError> {
-    match plan.countable() {
-        Some(streams) => {
-            let counts = streams.iter().map(|stream| count_keys(view, stream, plan.walk));
-            Ok(counts.sum::<Result<u64, ReadError>>()?)
-        }
-        None => Answer::new(core, view, plan, None).count_rest(),
+    if plan.checks.is_empty() {
+        Ok(plan.count(view)?)
+    } else {
+        Answer::new(core, view, plan, None)?.count_rest()
     }
 }
 
@@ -66,7 +62,7 @@ fn count_by(
 ) -> Result<ValueCounts, QueryError> {
     let plan = Plan::make(view, filter, moment)?;
     let total = count(core, view, &plan)?;
-    let values = values::all(view, dimension, moment)?;
+    let values = values::all(view, dimension)?;
     let is_everything = filter.conditions().is_empty() && moment.is_now();
     let counted = if is_everything || values.len() <= VALUES_JOINED_MAX {
         count_each(core, view, dimension, &plan, values)?
@@ -102,7 +98,7 @@ fn count_read(
     plan: &Plan,
 ) -> Result<Vec<(String, u64)>, QueryError> {
     let mut counted = BTreeMap::<String, u64>::new();
-    let mut answer = Answer::new(core, view, plan, None);
+    let mut answer = Answer::new(core, view, plan, None)?;
     while let Some((position, record)) = answer.advance()? {
         let seq = position.seq;
         let record = match record {
@@ -116,16 +112,4 @@ fn count_read(
         }
     }
     Ok(counted.into_iter().collect())
-}
-
-/// How many keys a stream has between the walk's times.
-fn count_keys(view: &View, stream: &StreamPrefix, walk: Walk) -> Result<u64, ReadError> {
-    let mut cursor = view.cursor(range(stream, walk));
-    cursor.seek_to_first()?;
-    let mut count = 0;
-    while cursor.key().is_some() {
-        count += 1;
-        cursor.move_next()?;
-    }
-    Ok(count)
 }

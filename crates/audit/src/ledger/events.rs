@@ -107,11 +107,10 @@ impl Ledger {
             let began = std::time::Instant::now();
             let moment = self.core.moment(view, end, filter.as_of, page)?;
             let plan = Plan::make(view, filter, moment)?;
-            let mut answer = Answer::new(&self.core, view, &plan, page.map(|page| page.last));
+            let mut answer = Answer::new(&self.core, view, &plan, page.map(|page| page.last))?;
             let page = make_page(&mut answer, filter, moment.end(), |_| Ok(()))?;
             Ok(Explanation {
                 known_end: moment.end(),
-                with_history: moment.needs_history(),
                 joined: answer.joined(),
                 checked: answer.checked(),
                 candidates: answer.candidates(),
@@ -144,7 +143,7 @@ fn page_of<T>(
 ) -> Result<Page<T>, QueryError> {
     let moment = core.moment(view, durable_end, filter.as_of, page)?;
     let plan = Plan::make(view, filter, moment)?;
-    let mut answer = Answer::new(core, view, &plan, page.map(|page| page.last));
+    let mut answer = Answer::new(core, view, &plan, page.map(|page| page.last))?;
     make_page(&mut answer, filter, moment.end(), item)
 }
 

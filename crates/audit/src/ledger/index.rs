@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use runledger_ingest::{self as ingest, Indexer, Resume};
-use runledger_store::{self as store, FirstBytes, PositionTags, Store, View};
+use runledger_store::{self as store, FirstBytes, Store, View};
 use runledger_wal::{Reader, Seq};
 
 use self::followed::FollowedIndex;
@@ -185,8 +185,7 @@ impl From<ingest::Progress> for Progress {
 }
 
 fn options() -> store::Options {
-    // Only these are looked up whole; streams are walked, and a filter over them would only take room.
+    // Only these are looked up whole; the others are walked, and a filter over them would only take room.
     let looked_up = [Tag::EventId, Tag::SourceId, Tag::Superseded, Tag::Run].map(Tag::byte);
-    let positions = PositionTags::new(Tag::Time.byte(), &[Tag::Dimension.byte()]);
-    store::Options::new().create(true).filtered(FirstBytes::of(&looked_up)).position_tags(positions)
+    store::Options::new().create(true).filtered(FirstBytes::of(&looked_up))
 }

@@ -3,16 +3,14 @@
 //! INVARIANT: what is folded is what the indexer did until then, in its order: each event added at its own `Seq`, and
 //! taken out just before the one that superseded it. So the figures are those that the index held at that moment.
 
-use runledger_store::View;
+use runledger_store::{Selection, View};
 use runledger_wal::Seq;
 
 use super::Core;
 use crate::key::run::RunRecord;
-use crate::key::stream::{Dimension, StreamPrefix};
-use crate::key::{self, Position};
+use crate::key::stream::{self, Dimension};
 use crate::query::moment::Moment;
-use crate::query::positions::{Walk, range};
-use crate::{Event, Order, QueryError, codec, rollup};
+use crate::{Event, QueryError, codec, rollup};
 
 /// What the indexer did with an event of a run. Sorts in the order in which it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,25 +74,19 @@ impl Core {
 
 /// What the indexer had done with a run's events by then, in its order.
 fn steps(view: &View, run_id: &str, moment: Moment) -> Result<Vec<Step>, QueryError> {
-    let stream = StreamPrefix::dimension(Dimension::Run, run_id);
-    let walk = Walk { order: Order::Ascending, from: None, to: None };
+    let selection = Selection {
+        all_of: vec![vec![stream::name(Dimension::Run, run_id)]],
+        as_of: moment.as_of(),
+        with_ended: true,
+        ..Selection::default()
+    };
     let mut steps = Vec::new();
-    for prefix in [&stream, &stream.history()] {
-        let mut cursor = view.cursor(range(prefix, walk));
-        cursor.seek_to_first()?;
-        while let Some((key, value)) = cursor.entry() {
-            let position = key.get(prefix.as_bytes().len()..).unwrap_or_default();
-            let seq = Position::from_bytes(position)?.seq;
-            if seq < moment.end() {
-                steps.push(Step::Add { seq });
-                // What supersedes an event comes after it, and so never has the empty value of the first `Seq`.
-                if !value.is_empty() {
-                    let by = key::stream::decode_history_value(value)?;
-                    steps.extend((by < moment.end()).then_some(Step::TakeOut { by, seq }));
-                }
-            }
-            cursor.move_next()?;
-        }
+    for position in view.select(&selection)? {
+        let position = position?;
+        let seq = Seq::new(position.number);
+        steps.push(Step::Add { seq });
+        let by = view.end_of(position)?.map(Seq::new).filter(|by| *by < moment.end());
+        steps.extend(by.map(|by| Step::TakeOut { by, seq }));
     }
     steps.sort_unstable_by_key(|step| step.order());
     Ok(steps)

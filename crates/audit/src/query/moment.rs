@@ -3,35 +3,30 @@
 //! INVARIANT: an answer as of a `Seq` is what the ledger would have answered right after that record, whatever came
 //! later: later events are left out, and what they superseded is there.
 
-use runledger_store::{KeyRange, ReadError, View};
+use runledger_store::View;
 use runledger_wal::Seq;
 
 use crate::checkpoint::Checkpoint;
-use crate::key;
 
 /// The records that an answer rests on: all before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     end: Seq,
     is_now: bool,
-    needs_history: bool,
 }
 
 impl Moment {
-    /// As of everything that the view has, and it has every record before `durable_end`.
-    ///
-    /// The view may have more: those count too, because what they superseded is not in the streams any more.
+    /// As of everything that the view has, and it has every record before `durable_end`. The view may have more: those
+    /// count too.
     pub(crate) fn now(view: &View, durable_end: Seq) -> Self {
         let checkpoint = view.checkpoint().and_then(|bytes| Checkpoint::decode(bytes).ok());
         let indexed_end = checkpoint.map_or(durable_end, |checkpoint| checkpoint.seq.next());
-        Self { end: durable_end.max(indexed_end), is_now: true, needs_history: false }
+        Self { end: durable_end.max(indexed_end), is_now: true }
     }
 
     /// As of when there were only the records before `end`.
-    pub(crate) fn past(view: &View, end: Seq) -> Result<Self, ReadError> {
-        let mut later = view.cursor(KeyRange::new(key::supersession::since(end)));
-        later.seek_to_first()?;
-        Ok(Self { end, is_now: false, needs_history: later.key().is_some() })
+    pub(crate) fn past(end: Seq) -> Self {
+        Self { end, is_now: false }
     }
 
     /// The first record that does not count.
@@ -44,8 +39,8 @@ impl Moment {
         self.is_now
     }
 
-    /// Whether any event that counts was superseded by one that does not, so that it is in the histories alone.
-    pub(crate) fn needs_history(self) -> bool {
-        self.needs_history
+    /// What the index is asked as of.
+    pub(crate) fn as_of(self) -> Option<u64> {
+        (!self.is_now).then_some(self.end.get())
     }
 }

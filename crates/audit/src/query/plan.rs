@@ -2,35 +2,35 @@
 //!
 //! Each condition of a filter is the union of the streams of the values that it accepts; the conditions are joined. A
 //! condition that accepts too many values to be a union is checked on each event that the other conditions leave over: that
-//! is slow, and never wrong. With no condition left to join, the stream of all events stands in.
+//! is slow, and never wrong. With no condition left to join, all events are candidates.
 
-use runledger_store::View;
+use runledger_store::{ReadError, Selection, View};
 
 use super::moment::Moment;
-use super::positions::{StreamError, Walk};
-use super::values;
-use crate::key::stream::StreamPrefix;
-use crate::{AnyOf, Dimension, Event, EventFilter};
+use super::values::{self, ValuesError};
+use crate::key::{self, Position, stream};
+use crate::{AnyOf, Dimension, Event, EventFilter, Order, Timestamp};
 
-/// How many streams a union may have. Each has a cursor of its own.
+/// How many streams a union may have.
 pub(crate) const UNION_STREAMS_MAX: usize = 256;
 
 /// How a filter is answered.
 #[derive(Clone)]
 pub(crate) struct Plan {
-    /// Whether the only union stands in for conditions that are not there.
-    is_everything: bool,
     pub(crate) unions: Vec<PlannedUnion>,
     pub(crate) checks: Vec<Check>,
-    pub(crate) walk: Walk,
-    pub(crate) moment: Moment,
+    order: Order,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    moment: Moment,
 }
 
 /// A condition that streams answer.
 #[derive(Clone)]
 pub(crate) struct PlannedUnion {
     pub(crate) condition: String,
-    pub(crate) streams: Vec<StreamPrefix>,
+    /// Their names.
+    pub(crate) streams: Vec<Vec<u8>>,
     /// How many values were looked at to find the streams.
     pub(crate) values_looked_at: usize,
 }
@@ -55,42 +55,58 @@ impl Check {
 
 impl Plan {
     /// The plan for `filter` as of `moment`.
-    pub(crate) fn make(view: &View, filter: &EventFilter, moment: Moment) -> Result<Self, StreamError> {
-        let walk = Walk { order: filter.order, from: filter.from, to: filter.to };
+    pub(crate) fn make(view: &View, filter: &EventFilter, moment: Moment) -> Result<Self, ValuesError> {
         let (mut unions, mut checks) = (Vec::new(), Vec::new());
         for (dimension, wanted) in filter.conditions() {
-            match streams(view, dimension, &wanted, moment)? {
+            match streams(view, dimension, &wanted)? {
                 Ok(union) => unions.push(union),
                 Err(values_looked_at) => {
                     checks.push(Check { dimension, wanted: wanted.into_owned(), values_looked_at });
                 }
             }
         }
-        let is_everything = unions.is_empty();
-        if is_everything {
-            let (condition, streams) = ("all events".to_owned(), vec![StreamPrefix::time()]);
-            unions.push(PlannedUnion { condition, streams, values_looked_at: 0 });
-        }
-        Ok(Self { is_everything, unions, checks, walk, moment })
+        let EventFilter { order, from, to, .. } = *filter;
+        Ok(Self { unions, checks, order, from, to, moment })
     }
 
     /// The plan with one value more to have.
     pub(crate) fn and(mut self, dimension: Dimension, value: &str) -> Self {
-        let streams = vec![StreamPrefix::dimension(dimension, value)];
+        let streams = vec![stream::name(dimension, value)];
         let condition = condition(dimension, &value.into());
-        if std::mem::take(&mut self.is_everything) {
-            self.unions.clear();
-        }
         self.unions.push(PlannedUnion { condition, streams, values_looked_at: 0 });
         self
     }
 
-    /// The streams whose keys are the answer, each event in one of them: what the keys count as needs no look at them.
-    pub(crate) fn countable(&self) -> Option<&[StreamPrefix]> {
+    /// What the index is asked, behind `after`. What the plan leaves to be checked is not in it.
+    pub(crate) fn selection(&self, after: Option<Position>) -> Selection {
+        Selection {
+            all_of: self.unions.iter().map(|union| union.streams.clone()).collect(),
+            from: self.from.map(key::sortable),
+            to: self.to.map(key::sortable),
+            after: after.map(runledger_store::Position::from),
+            descending: self.order == Order::Descending,
+            as_of: self.moment.as_of(),
+            with_ended: false,
+        }
+    }
+
+    /// Whether the lengths of lists tell how many events there are.
+    pub(crate) fn is_counted_by_lists(&self) -> bool {
+        self.checks.is_empty() && self.unions.len() <= 1 && self.moment.is_now()
+    }
+
+    /// How many positions the plan's unions have in common.
+    pub(crate) fn count(&self, view: &View) -> Result<u64, ReadError> {
+        let selection = self.selection(None);
         match self.unions.as_slice() {
             // An event has one value in a dimension, so that the streams of a union have no event in common.
-            [union] if self.checks.is_empty() && self.moment.is_now() => Some(&union.streams),
-            _ => None,
+            [union] if union.streams.len() > 1 && self.is_counted_by_lists() => {
+                let count = |stream: &Vec<u8>| {
+                    view.count(&Selection { all_of: vec![vec![stream.clone()]], ..selection.clone() })
+                };
+                union.streams.iter().map(count).sum()
+            }
+            _ => view.count(&selection),
         }
     }
 }
@@ -100,20 +116,18 @@ fn streams(
     view: &View,
     dimension: Dimension,
     wanted: &AnyOf,
-    moment: Moment,
-) -> Result<Result<PlannedUnion, usize>, StreamError> {
+) -> Result<Result<PlannedUnion, usize>, ValuesError> {
     let mut values_looked_at = 0;
     if wanted.wanted_texts().len() > UNION_STREAMS_MAX {
         return Ok(Err(values_looked_at));
     }
-    let mut streams: Vec<_> =
-        wanted.wanted_texts().map(|text| StreamPrefix::dimension(dimension, text)).collect();
+    let mut streams: Vec<_> = wanted.wanted_texts().map(|text| stream::name(dimension, text)).collect();
     for glob in wanted.wanted_globs() {
         let room = UNION_STREAMS_MAX - streams.len();
-        let expansion = values::expand(view, dimension, glob, moment, room)?;
+        let expansion = values::expand(view, dimension, glob, room)?;
         values_looked_at += expansion.looked_at;
         let Some(matching) = expansion.matching else { return Ok(Err(values_looked_at)) };
-        streams.extend(matching.iter().map(|value| StreamPrefix::dimension(dimension, value)));
+        streams.extend(matching.iter().map(|value| stream::name(dimension, value)));
         streams.sort_unstable();
         streams.dedup();
     }

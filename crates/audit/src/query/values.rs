@@ -1,46 +1,33 @@
 //! The values that events have in a dimension, by seeking from one to the next.
 
-use std::collections::BTreeSet;
+use runledger_store::{ReadError, StreamNames, View};
 
-use runledger_store::{Cursor, KeyRange, View};
-
-use super::moment::Moment;
-use super::positions::StreamError;
-use crate::key::prefix_end;
-use crate::key::stream::StreamPrefix;
+use crate::key::{MalformedKey, stream};
 use crate::{Dimension, Glob};
 
-/// The values of a dimension that start with a text, each with its stream, in ascending order. One seek each, however
-/// many events have it.
-pub(crate) struct Values {
-    cursor: Cursor,
-    /// Where the next seek goes.
-    next: Vec<u8>,
+/// The values of a dimension could not be listed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValuesError {
+    /// The index could not be read.
+    #[error("cannot read the index")]
+    Store(#[from] ReadError),
+    /// The index holds what this version did not write.
+    #[error(transparent)]
+    Malformed(#[from] MalformedKey),
 }
 
+/// The values of a dimension that start with a text, in ascending order, however many events have them. Those are among
+/// them that only superseded events had.
+struct Values(StreamNames);
+
 impl Values {
-    /// The values that events have now.
-    pub(crate) fn now(view: &View, dimension: Dimension, starting_with: &str) -> Self {
-        Self::behind(view, &StreamPrefix::values_from(dimension, starting_with))
+    fn new(view: &View, dimension: Dimension, starting_with: &str) -> Result<Self, ReadError> {
+        view.streams(&stream::name(dimension, starting_with)).map(Self)
     }
 
-    /// The values that superseded events had.
-    fn once(view: &View, dimension: Dimension, starting_with: &str) -> Self {
-        Self::behind(view, &StreamPrefix::values_from(dimension, starting_with).history())
-    }
-
-    fn behind(view: &View, prefix: &StreamPrefix) -> Self {
-        let next = prefix.as_bytes().to_vec();
-        Self { cursor: view.cursor(KeyRange::new(next.clone()..prefix_end(&next))), next }
-    }
-
-    /// The next value and its stream (of the history, if these are values of the past).
-    pub(crate) fn advance(&mut self) -> Result<Option<(String, StreamPrefix)>, StreamError> {
-        self.cursor.seek(&self.next)?;
-        let Some(key) = self.cursor.key() else { return Ok(None) };
-        let (stream, value) = StreamPrefix::of_key(key)?;
-        self.next = prefix_end(stream.as_bytes());
-        Ok(Some((value, stream)))
+    fn advance(&mut self) -> Result<Option<String>, ValuesError> {
+        Ok(self.0.next_name()?.map(stream::value_of).transpose()?)
     }
 }
 
@@ -52,7 +39,7 @@ pub(crate) struct Expansion {
     pub(crate) looked_at: usize,
 }
 
-/// How many values a pattern may be held against. Each takes a seek.
+/// How many values a pattern may be held against.
 const VALUES_LOOKED_AT_MAX: usize = 10_000;
 
 /// The values of a dimension that match `glob`, at most `matching_max`.
@@ -60,34 +47,29 @@ pub(crate) fn expand(
     view: &View,
     dimension: Dimension,
     glob: &Glob,
-    moment: Moment,
     matching_max: usize,
-) -> Result<Expansion, StreamError> {
+) -> Result<Expansion, ValuesError> {
     let literal = glob.literal_prefix();
-    let once = moment.needs_history().then(|| Values::once(view, dimension, &literal));
+    let mut values = Values::new(view, dimension, &literal)?;
     let (mut matching, mut looked_at) = (Vec::new(), 0);
-    for mut values in std::iter::once(Values::now(view, dimension, &literal)).chain(once) {
-        while let Some((value, _)) = values.advance()? {
-            looked_at += 1;
-            if glob.matches(&value) {
-                matching.push(value);
-            }
-            if looked_at > VALUES_LOOKED_AT_MAX || matching.len() > matching_max {
-                return Ok(Expansion { matching: None, looked_at });
-            }
+    while let Some(value) = values.advance()? {
+        looked_at += 1;
+        if glob.matches(&value) {
+            matching.push(value);
+        }
+        if looked_at > VALUES_LOOKED_AT_MAX || matching.len() > matching_max {
+            return Ok(Expansion { matching: None, looked_at });
         }
     }
     Ok(Expansion { matching: Some(matching), looked_at })
 }
 
-/// All values of a dimension that events had at `moment` or have now, in order. Some may have no event at that moment.
-pub(crate) fn all(view: &View, dimension: Dimension, moment: Moment) -> Result<Vec<String>, StreamError> {
-    let once = moment.needs_history().then(|| Values::once(view, dimension, ""));
-    let mut all = BTreeSet::new();
-    for mut values in std::iter::once(Values::now(view, dimension, "")).chain(once) {
-        while let Some((value, _)) = values.advance()? {
-            all.insert(value);
-        }
+/// All values of a dimension, in order. Some may have no event now, as those that had them were superseded.
+pub(crate) fn all(view: &View, dimension: Dimension) -> Result<Vec<String>, ValuesError> {
+    let mut values = Values::new(view, dimension, "")?;
+    let mut all = Vec::new();
+    while let Some(value) = values.advance()? {
+        all.push(value);
     }
-    Ok(all.into_iter().collect())
+    Ok(all)
 }

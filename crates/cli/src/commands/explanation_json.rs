@@ -8,7 +8,6 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 pub(super) struct ExplanationJson<'a> {
     known_end: u64,
-    with_history: bool,
     joined: Vec<JoinedJson<'a>>,
     checked: Vec<CheckedJson<'a>>,
     candidates: u64,
@@ -25,9 +24,10 @@ struct JoinedJson<'a> {
     condition: &'a str,
     streams: usize,
     values_looked_at: usize,
+    positions: u64,
     seeks: u64,
-    rows: u64,
     refused: u64,
+    blocks_read: u64,
 }
 
 #[derive(Serialize)]
@@ -41,7 +41,6 @@ impl<'a> From<&'a Explanation> for ExplanationJson<'a> {
     fn from(explanation: &'a Explanation) -> Self {
         Self {
             known_end: explanation.known_end.get(),
-            with_history: explanation.with_history,
             joined: explanation.joined.iter().map(JoinedJson::from).collect(),
             checked: explanation.checked.iter().map(CheckedJson::from).collect(),
             candidates: explanation.candidates,
@@ -60,9 +59,10 @@ impl<'a> From<&'a JoinedCondition> for JoinedJson<'a> {
             condition: &joined.condition,
             streams: joined.streams,
             values_looked_at: joined.values_looked_at,
+            positions: joined.positions,
             seeks: joined.seeks,
-            rows: joined.rows,
             refused: joined.refused,
+            blocks_read: joined.blocks_read,
         }
     }
 }

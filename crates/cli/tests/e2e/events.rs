@@ -194,7 +194,7 @@ fn an_explanation_names_what_is_joined_and_what_it_takes() {
     let arguments = ["events", "--explain", "--tool", "Bash", "--agent", "claude-code"];
     let text = sandbox.run(arguments).expect(0).text();
     for part in [
-        "tool = \"Bash\": 1 streams, ",
+        "tool = \"Bash\": 1 streams with ",
         "agent = \"claude-code\"",
         "2 in the answer",
         "a count takes the join",

@@ -1,4 +1,5 @@
-//! An immutable sorted run in memory: all bytes in one allocation, entries as offsets into it.
+//! An immutable sorted run in memory: all bytes in one allocation, entries as offsets into it, and a filter over their
+//! keys, since a look-up goes through several runs and finds its key in one at most.
 //!
 //! Invariant: keys ascend and are distinct.
 
@@ -6,6 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Change};
+use crate::table::Filter;
 
 /// Stands for "deleted" where the length of a value would be.
 const DELETED: u32 = u32::MAX;
@@ -14,6 +16,7 @@ const DELETED: u32 = u32::MAX;
 pub(crate) struct Run {
     data: Vec<u8>,
     entries: Vec<Entry>,
+    filter: Filter,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +30,7 @@ struct Entry {
 impl Run {
     /// The operations of `batch` that count. Its size was checked against `BATCH_BYTES_MAX`.
     pub(crate) fn of_batch(batch: &Batch) -> Self {
-        let mut run = RunBuilder::with_capacity(batch.len(), batch.bytes());
+        let mut run = RunBuilder::with_capacity(batch.operations(), batch.bytes());
         for (key, value) in batch.sorted() {
             run.push(key, value);
         }
@@ -40,7 +43,7 @@ impl Run {
 
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.data.len() + self.entries.len() * size_of::<Entry>()
+        self.data.len() + self.entries.len() * size_of::<Entry>() + self.filter.bytes()
     }
 
     pub(crate) fn data_bytes(&self) -> usize {
@@ -49,6 +52,9 @@ impl Run {
 
     /// What this run knows of `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Change<'_>> {
+        if !self.filter.may_contain(key) {
+            return None;
+        }
         let index = self.entries.binary_search_by(|entry| self.key(entry).cmp(key)).ok()?;
         Some(Change::of(self.value(self.entries.get(index)?)))
     }
@@ -80,7 +86,8 @@ pub(crate) struct RunBuilder {
 
 impl RunBuilder {
     pub(crate) fn with_capacity(entries: usize, data_bytes: usize) -> Self {
-        Self { run: Run { data: Vec::with_capacity(data_bytes), entries: Vec::with_capacity(entries) } }
+        let (data, entries) = (Vec::with_capacity(data_bytes), Vec::with_capacity(entries));
+        Self { run: Run { data, entries, filter: Filter::for_keys(0) } }
     }
 
     /// Adds an entry behind all others.
@@ -101,6 +108,11 @@ impl RunBuilder {
         // Overwritten entries leave room that would be held, and not counted, until the next merge.
         self.run.data.shrink_to_fit();
         self.run.entries.shrink_to_fit();
+        let mut filter = Filter::for_keys(self.run.entries.len() as u64);
+        for entry in &self.run.entries {
+            filter.add(self.run.key(entry));
+        }
+        self.run.filter = filter;
         self.run
     }
 }

@@ -1,4 +1,4 @@
-//! A place in one table: a cursor per level of its block tree, from the root to a leaf.
+//! A place in one tree of a table: a cursor per level, from the root to a leaf.
 //!
 //! Invariant: while the leaf stands somewhere, every branch above stands on the entry that leads to it. Each child lies
 //! before its parent in the file, so that no table, however hostile, leads in a circle.
@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use super::block::{Block, BlockCursor, Encoding, Handle};
-use super::leaf::LeafCursor;
-use super::positions::Positions;
-use super::reader::Table;
+use super::pages::TableFile;
+use super::tree::Tree;
 use crate::error::{Damage, ReadError};
 
 #[derive(Debug)]
-pub(crate) struct TableCursor {
-    table: Arc<Table>,
+pub(crate) struct TreeCursor {
+    file: Arc<TableFile>,
+    tree: Tree,
     /// Root first; none when the root is the leaf. Fewer than the tree has until the cursor is first placed.
     branches: Vec<BlockCursor>,
     /// `None` until the cursor is first placed.
-    leaf: Option<LeafCursor>,
+    leaf: Option<BlockCursor>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +26,16 @@ enum End {
     Last,
 }
 
-impl TableCursor {
-    pub(crate) fn new(table: Arc<Table>) -> Self {
-        Self { table, branches: Vec::new(), leaf: None }
+impl TreeCursor {
+    /// A cursor that stands nowhere.
+    pub(crate) fn new(file: &Arc<TableFile>, tree: Tree) -> Self {
+        Self { file: Arc::clone(file), tree, branches: Vec::new(), leaf: None }
+    }
+
+    /// Where the leaf starts in the file.
+    pub(crate) fn offset(&self) -> usize {
+        let offset = self.leaf.as_ref().map_or(0, |leaf| leaf.block().offset());
+        usize::try_from(offset).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn first(&mut self) -> Result<(), ReadError> {
@@ -47,7 +54,7 @@ impl TableCursor {
             self.enter_root()?;
             for depth in 0..self.branch_levels() {
                 let Some(branch) = self.branches.get_mut(depth) else { break };
-                branch.seek(|key, _| Ok(key < target))?;
+                branch.seek(target)?;
                 if branch.key().is_none() {
                     // Only the root can lack an entry at or behind the target: then the table has none.
                     return Ok(());
@@ -55,7 +62,7 @@ impl TableCursor {
                 self.enter_child(depth)?;
             }
         }
-        self.in_leaf(|leaf, positions| leaf.seek(target, positions))
+        self.in_leaf(|leaf| leaf.seek(target))
     }
 
     /// To the last entry at or before `target`.
@@ -69,34 +76,34 @@ impl TableCursor {
     }
 
     pub(crate) fn next(&mut self) -> Result<(), ReadError> {
-        self.step(LeafCursor::next, BlockCursor::next, End::First)
+        self.step(BlockCursor::next, BlockCursor::next, End::First)
     }
 
     pub(crate) fn prev(&mut self) -> Result<(), ReadError> {
-        self.step(LeafCursor::prev, BlockCursor::prev, End::Last)
+        self.step(BlockCursor::prev, BlockCursor::prev, End::Last)
     }
 
     #[inline]
     pub(crate) fn key(&self) -> Option<&[u8]> {
-        self.leaf.as_ref().and_then(LeafCursor::key)
+        self.leaf.as_ref().and_then(BlockCursor::key)
     }
 
     /// The value at this place; `None` also when the key was deleted.
     #[inline]
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        self.leaf.as_ref().and_then(LeafCursor::value)
+        self.leaf.as_ref().and_then(BlockCursor::value)
     }
 
     fn branch_levels(&self) -> usize {
-        self.table.levels() - 1
+        (self.tree.levels as usize).saturating_sub(1)
     }
 
     fn in_leaf(
         &mut self,
-        place: impl FnOnce(&mut LeafCursor, &Positions) -> Result<(), Damage>,
+        place: impl FnOnce(&mut BlockCursor) -> Result<(), Damage>,
     ) -> Result<(), ReadError> {
         match &mut self.leaf {
-            Some(leaf) => Ok(place(leaf, self.table.positions())?),
+            Some(leaf) => Ok(place(leaf)?),
             None => Ok(()),
         }
     }
@@ -112,7 +119,7 @@ impl TableCursor {
     /// Moves the leaf one entry; where it ends, the nearest branch that goes on leads to the next leaf.
     fn step(
         &mut self,
-        step_leaf: fn(&mut LeafCursor, &Positions) -> Result<(), Damage>,
+        step_leaf: fn(&mut BlockCursor) -> Result<(), Damage>,
         step_branch: fn(&mut BlockCursor) -> Result<(), Damage>,
         enter_at: End,
     ) -> Result<(), ReadError> {
@@ -135,8 +142,8 @@ impl TableCursor {
     }
 
     fn enter_root(&mut self) -> Result<(), ReadError> {
-        let root = self.table.root();
-        self.enter(0, root)
+        // Without a tree there is nothing to stand on.
+        if self.tree.levels == 0 { Ok(()) } else { self.enter(0, self.tree.root) }
     }
 
     /// Goes to one end of the block at `depth`, which was entered, and of those below it down to the leaf.
@@ -150,15 +157,15 @@ impl TableCursor {
             self.enter_child(depth)?;
         }
         match end {
-            End::First => self.in_leaf(LeafCursor::first),
-            End::Last => self.in_leaf(LeafCursor::last),
+            End::First => self.in_leaf(BlockCursor::first),
+            End::Last => self.in_leaf(BlockCursor::last),
         }
     }
 
     /// Enters the block that the branch at `depth` stands on.
     fn enter_child(&mut self, depth: usize) -> Result<(), ReadError> {
         let Some(branch) = self.branches.get(depth) else { return Ok(()) };
-        let source = branch.block().source();
+        let file = branch.block().file();
         let parent = branch.block().offset();
         let handle = branch.value().and_then(Handle::decode);
         if let Some(handle) = handle.filter(|handle| handle.offset < parent) {
@@ -166,8 +173,7 @@ impl TableCursor {
         }
         let found = handle.map_or_else(|| "no handle".to_owned(), |handle| handle.offset.to_string());
         let problem = "a branch that leads nowhere";
-        Err(Damage::new(&source.name, parent, problem, format_args!("an offset below {parent}"), found)
-            .into())
+        Err(Damage::new(file.name(), parent, problem, format_args!("an offset below {parent}"), found).into())
     }
 
     /// Enters the block at `handle` at `depth`, at no place in it. So the cursor stands nowhere until the leaf is
@@ -178,10 +184,10 @@ impl TableCursor {
         }
         let is_leaf = depth == self.branch_levels();
         let encoding = if is_leaf { Encoding::Leaf } else { Encoding::Branch };
-        let block = Block::open(self.table.source(), handle, encoding)?;
+        let block = Block::open(&self.file, handle, encoding)?;
         match (&mut self.leaf, self.branches.get_mut(depth)) {
             (Some(leaf), _) if is_leaf => leaf.enter(block),
-            (None, _) if is_leaf => self.leaf = Some(LeafCursor::new(block)),
+            (None, _) if is_leaf => self.leaf = Some(BlockCursor::new(block)),
             (_, Some(branch)) => branch.enter(block),
             (_, None) => self.branches.push(BlockCursor::new(block)),
         }

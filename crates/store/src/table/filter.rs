@@ -1,22 +1,17 @@
 //! A filter that says of most absent keys that they are absent, in one cache line.
 //!
 //! ```text
-//! filter = line…                       64 bytes each, at the end of the blocks
-//! line   = 480 bits, CRC u32
+//! filter = line…                       64 bytes each, behind the entries
+//! line   = 512 bits
 //! ```
 //!
-//! A key's hash chooses one line and six bits in it. Each line carries its own checksum, so that opening a table does
-//! not read its filter, and a damaged line is noticed by whoever relies on it. A filter is only asked about keys whose
+//! A key's hash chooses one line and six bits in it. A filter is only asked about keys whose
 //! first byte is in the set that it was made for.
 //!
 //! Format: FORMAT.md#filter
 
-use crate::checksum;
-use crate::error::Damage;
-
 pub(crate) const LINE_BYTES: usize = 64;
-const BITS_BYTES: usize = 60;
-const LINE_BITS: u64 = 480;
+const LINE_BITS: u64 = 512;
 /// With six probes, about one absent key in a hundred passes.
 const BITS_PER_KEY: u64 = 10;
 /// Odd numbers; each turns a hash into one probe by multiplication.
@@ -65,13 +60,13 @@ impl FirstBytes {
     }
 }
 
-/// Collects keys.
+/// A filter in memory: while a table is written, and over a run of the memory table.
 #[derive(Debug)]
-pub(crate) struct FilterBuilder {
+pub(crate) struct Filter {
     lines: Vec<[u8; LINE_BYTES]>,
 }
 
-impl FilterBuilder {
+impl Filter {
     /// For about `keys` keys.
     pub(crate) fn for_keys(keys: u64) -> Self {
         let lines = keys.saturating_mul(BITS_PER_KEY).div_ceil(LINE_BITS).min(u64::from(u32::MAX));
@@ -91,39 +86,41 @@ impl FilterBuilder {
         }
     }
 
+    /// Whether `key` may be among those that were added.
+    pub(crate) fn may_contain(&self, key: &[u8]) -> bool {
+        let hash = hash(key);
+        let line = usize::try_from(line_index(hash, self.lines.len() as u64));
+        let line = line.ok().and_then(|index| self.lines.get(index));
+        line.is_none_or(|line| line_may_contain(line, hash))
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.lines.as_slice())
+    }
+
     pub(crate) fn lines(&self) -> u64 {
         self.lines.len() as u64
     }
 
-    /// The filter's bytes, for a place at `offset` of the table with this `nonce`.
-    pub(crate) fn finish(self, nonce: u64, mut offset: u64) -> impl Iterator<Item = [u8; LINE_BYTES]> {
-        self.lines.into_iter().map(move |mut line| {
-            let (bits, crc) = line.split_at_mut(BITS_BYTES);
-            crc.copy_from_slice(&checksum::seeded(nonce, offset, bits).to_le_bytes());
-            offset += LINE_BYTES as u64;
-            line
-        })
+    /// The filter's bytes.
+    pub(crate) fn finish(self) -> impl Iterator<Item = [u8; LINE_BYTES]> {
+        self.lines.into_iter()
     }
 }
 
-/// Whether `key` may be among the keys of a filter. `filter` lies at `offset` of the table with this `nonce`.
-pub(crate) fn may_contain(
-    filter: &[u8],
-    file: &str,
-    nonce: u64,
-    offset: u64,
-    key: &[u8],
-) -> Result<bool, Damage> {
-    let hash = hash(key);
-    let start = line_index(hash, (filter.len() / LINE_BYTES) as u64) * LINE_BYTES as u64;
-    let line = usize::try_from(start).ok().and_then(|start| filter.get(start..));
-    let Some(line) = line.and_then(<[u8]>::first_chunk::<LINE_BYTES>) else { return Ok(true) };
-    let (bits, crc) = line.split_last_chunk::<4>().unwrap_or((line, &[0; 4]));
-    let (expected, found) = (u32::from_le_bytes(*crc), checksum::seeded(nonce, offset + start, bits));
-    if expected != found {
-        return Err(Damage::checksum(file, offset + start, "filter checksum", expected, found));
-    }
-    Ok(probes(hash).all(|(byte, mask)| bits.get(byte).is_some_and(|bits| bits & mask != 0)))
+/// Where the line of `key` starts in a filter of so many lines; `None` if it has none.
+pub(crate) fn line_start(key: &[u8], lines: u64) -> Option<u64> {
+    (lines > 0).then(|| line_index(hash(key), lines) * LINE_BYTES as u64)
+}
+
+/// Whether `key` may be among the keys of the filter that has this line for it.
+pub(crate) fn may_contain(line: &[u8], key: &[u8]) -> bool {
+    line_may_contain(line, hash(key))
+}
+
+fn line_may_contain(line: &[u8], hash: u64) -> bool {
+    probes(hash).all(|(byte, mask)| line.get(byte).is_some_and(|bits| bits & mask != 0))
 }
 
 /// The upper half of the hash chooses the line.

@@ -4,8 +4,7 @@
 //! group = time-width number-width (a byte each) unit slope time-below number-below (varints) packed
 //! ```
 //!
-//! A position is the last 16 bytes of a key, taken as two big-endian integers: here *time* and *number*, whatever they
-//! mean to the caller. Times are counted in their greatest common unit. Where events are about equally far apart, the line
+//! Times are counted in their greatest common unit. Where events are about equally far apart, the line
 //! from the first to the last says most of a time, and what is packed is how far each is from it. Numbers mostly count
 //! up by one: their line has the slope 1.
 //!
@@ -18,36 +17,14 @@
 //! Format: FORMAT.md#positions
 
 use super::bits::{self, BitWriter};
+use crate::position::Position;
 use crate::varint;
 
 /// All groups of a table but the last hold this many.
 pub(crate) const GROUP_POSITIONS: usize = 128;
-/// The length of a position in a key.
-pub(crate) const POSITION_BYTES: usize = 16;
 /// The longest group: two bytes, four varints, and two numbers of 64 bits for each position.
 #[cfg(test)]
 pub(crate) const GROUP_BYTES_MAX: usize = 42 + GROUP_POSITIONS * 16;
-
-/// What a key ends in. Sorts as the bytes do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
-    pub(crate) time: u64,
-    pub(crate) number: u64,
-}
-
-impl Position {
-    #[inline]
-    pub(crate) fn from_bytes(bytes: [u8; POSITION_BYTES]) -> Self {
-        let (time, number) = (bytes.first_chunk(), bytes.last_chunk());
-        let of = |half: Option<&[u8; 8]>| half.map_or(0, |half| u64::from_be_bytes(*half));
-        Self { time: of(time), number: of(number) }
-    }
-
-    #[inline]
-    pub(crate) fn to_bytes(self) -> [u8; POSITION_BYTES] {
-        (u128::from(self.time) << 64 | u128::from(self.number)).to_be_bytes()
-    }
-}
 
 /// A straight line, and how far from it numbers may be: from `below` under it, in `width` bits.
 #[derive(Debug, Clone, Copy)]

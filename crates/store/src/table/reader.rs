@@ -6,14 +6,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::block::{BlockSource, Handle};
-use super::cursor::TableCursor;
+use super::cursor::TreeCursor;
 use super::file_name;
-use super::filter::{self, FirstBytes};
-use super::footer::{FOOTER_BYTES, Footer};
+use super::filter::{self, FirstBytes, LINE_BYTES};
+use super::footer::Footer;
+use super::pages::TableFile;
 use super::positions::Positions;
+use super::tree::Tree;
 use crate::directory::Directory;
 use crate::error::{Damage, OpenError, ReadError};
+use crate::position::NumberRange;
 
 /// What the manifest says of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +34,9 @@ pub(crate) struct TableMeta {
 #[derive(Debug)]
 pub(crate) struct Table {
     meta: TableMeta,
-    source: Arc<BlockSource>,
+    file: Arc<TableFile>,
+    footer: Footer,
     positions: Positions,
-    root: Handle,
-    levels: usize,
-    filtered: FirstBytes,
-    filter_keys: u64,
-    /// Where the filter ends.
-    filter_end: u64,
 }
 
 impl Table {
@@ -55,67 +52,74 @@ impl Table {
         let expected = (meta.id, meta.entries, meta.footer_crc);
         if found != expected {
             let problem = "id, entries and checksum in the footer";
-            return Err(Damage::new(
-                &name,
-                footer.filter_offset,
-                problem,
-                format!("{expected:?}"),
-                format!("{found:?}"),
-            )
-            .into());
+            let (expected, found) = (format!("{expected:?}"), format!("{found:?}"));
+            return Err(Damage::new(&name, footer.content_bytes, problem, expected, found).into());
         }
-        let levels = usize::try_from(footer.levels).unwrap_or(usize::MAX);
-        let directory = (map.len() as u64).saturating_sub(FOOTER_BYTES as u64 + footer.directory_bytes());
-        let filter_end = footer.filter_end().unwrap_or(footer.filter_offset);
-        let source =
-            Arc::new(BlockSource { map, name, nonce: footer.nonce, blocks_end: footer.filter_offset });
+        // The footer's decoder made sure that these lie in the file.
+        let within = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        let file = Arc::new(TableFile::new(map, name, footer.nonce, within(footer.content_bytes)));
         let count = u32::try_from(footer.positions).unwrap_or(u32::MAX);
-        Ok(Self {
-            meta,
-            positions: Positions::new(&source, count, filter_end, directory),
-            source,
-            root: footer.root,
-            levels,
-            filtered: footer.filtered,
-            filter_keys: footer.filter_keys,
-            filter_end,
-        })
+        let positions = Positions::new(&file, count, within(footer.position_directory));
+        Ok(Self { meta, file, footer, positions })
     }
 
     pub(crate) fn meta(&self) -> &TableMeta {
         &self.meta
     }
 
+    pub(crate) fn name(&self) -> &str {
+        self.file.name()
+    }
+
     pub(crate) fn filtered(&self) -> FirstBytes {
-        self.filtered
+        self.footer.filtered
     }
 
     pub(crate) fn filter_keys(&self) -> u64 {
-        self.filter_keys
+        self.footer.filter_keys
     }
 
-    pub(super) fn source(&self) -> &Arc<BlockSource> {
-        &self.source
+    pub(crate) fn file(&self) -> &Arc<TableFile> {
+        &self.file
     }
 
     pub(crate) fn positions(&self) -> &Positions {
         &self.positions
     }
 
-    pub(super) fn root(&self) -> Handle {
-        self.root
+    /// Ordinals in all lists together.
+    pub(crate) fn postings(&self) -> u64 {
+        self.footer.postings
     }
 
-    pub(super) fn levels(&self) -> usize {
-        self.levels
+    pub(crate) fn ends(&self) -> u64 {
+        self.footer.ends
+    }
+
+    pub(crate) fn pending_ends(&self) -> u64 {
+        self.footer.pending_ends
+    }
+
+    /// Of its positions, and of what ended.
+    pub(crate) fn numbers(&self) -> Option<NumberRange> {
+        self.footer.numbers
+    }
+
+    pub(super) fn stream_tree(&self) -> Tree {
+        self.footer.stream_tree
+    }
+
+    /// A cursor over the entries, which stands nowhere.
+    pub(crate) fn entries(&self) -> TreeCursor {
+        TreeCursor::new(&self.file, self.footer.entry_tree)
     }
 
     /// A cursor that stands on `key`, if this table knows of it (a deletion counts).
-    pub(crate) fn find(self: &Arc<Self>, key: &[u8]) -> Result<Option<TableCursor>, ReadError> {
+    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<TreeCursor>, ReadError> {
         if !self.may_contain(key)? {
             return Ok(None);
         }
-        let mut cursor = TableCursor::new(Arc::clone(self));
+        let mut cursor = self.entries();
         cursor.seek(key)?;
         Ok((cursor.key() == Some(key)).then_some(cursor))
     }
@@ -124,14 +128,13 @@ impl Table {
         if key < self.meta.smallest_key.as_slice() || key > self.meta.largest_key.as_slice() {
             return Ok(false);
         }
-        if !self.filtered.contains(key) {
+        if !self.footer.filtered.contains(key) {
             return Ok(true);
         }
-        let BlockSource { map, name, nonce, blocks_end } = &*self.source;
-        let filter = usize::try_from(*blocks_end)
-            .ok()
-            .and_then(|start| map.get(start..usize::try_from(self.filter_end).ok()?));
-        filter::may_contain(filter.unwrap_or_default(), name, *nonce, *blocks_end, key)
+        let Some(start) = filter::line_start(key, self.footer.filter_lines) else { return Ok(true) };
+        let start = usize::try_from(self.footer.filter_offset.saturating_add(start)).unwrap_or(usize::MAX);
+        let line = self.file.bytes(start..start.saturating_add(LINE_BYTES))?;
+        Ok(filter::may_contain(line, key))
     }
 }
 

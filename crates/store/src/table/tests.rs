@@ -5,52 +5,20 @@ use std::sync::Arc;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::block::{Block, BlockBuilder, BlockCursor, BlockSource, Content, Encoding, Handle};
+use super::block::{Block, BlockBuilder, BlockCursor, Encoding, Handle};
+use super::pages::{PageChecksums, TableFile};
 use super::*;
 use crate::directory::simulated::SimulatedDirectory;
 use crate::directory::{Directory, Map};
 use crate::error::OpenError;
+use crate::streams::StreamSink;
 
 type Entries = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-fn any_entries() -> impl Strategy<Value = Entries> {
+fn entries() -> impl Strategy<Value = Entries> {
     let key = vec(prop_oneof![Just(0u8), Just(b'a'), Just(0xff)], 0..12);
     let value = proptest::option::weighted(0.8, vec(any::<u8>(), 0..40));
     btree_map(key, value, 1..200).prop_map(|map| map.into_iter().collect())
-}
-
-/// Streams over the same positions, some of which overlap as bytes, with all that does not fit a list in between:
-/// values, deletions, and positions that the base lacks.
-fn stream_entries() -> impl Strategy<Value = Entries> {
-    let position = (prop_oneof![Just(7u64), 0u64..400, any::<u64>()], prop_oneof![0u64..300, any::<u64>()]);
-    let contents = vec((0usize..PREFIXES.len(), odd_content()), 0..6);
-    let base = prop_oneof![9 => Just(Some(Vec::new())), 1 => odd_content()];
-    btree_map(position, (base, proptest::bool::weighted(0.95), contents), 1..300).prop_map(|events| {
-        let mut entries = std::collections::BTreeMap::new();
-        for ((time, number), (base, has_base, contents)) in events {
-            let position = [time.to_be_bytes(), number.to_be_bytes()].concat();
-            if has_base {
-                entries.insert([BASE, &position].concat(), base);
-            }
-            for (prefix, content) in contents {
-                entries.insert([PREFIXES[prefix], &position].concat(), content);
-            }
-        }
-        entries.insert(b"z".to_vec(), Some(Vec::new()));
-        entries.into_iter().collect()
-    })
-}
-
-const BASE: &[u8] = &[0];
-const PREFIXES: [&[u8]; 6] = [b"a", b"aa", &[b'a', 0], &[b'a', 0, 0, 0, 0, 0, 0], b"b-longer", b"\xff"];
-
-/// Mostly nothing, as streams have it.
-fn odd_content() -> impl Strategy<Value = Option<Vec<u8>>> {
-    prop_oneof![18 => Just(Some(Vec::new())), 1 => Just(None), 1 => Just(Some(vec![1, 2, 3]))]
-}
-
-fn entries() -> impl Strategy<Value = Entries> {
-    prop_oneof![any_entries(), stream_entries()]
 }
 
 /// Keys that are there, that start like one, that lie right beside one, and others.
@@ -80,30 +48,27 @@ fn write(directory: &SimulatedDirectory, entries: &Entries, settings: TableSetti
     for (key, value) in entries {
         writer.add(key, value.as_deref()).unwrap();
     }
-    Arc::new(Table::open(directory, writer.finish().unwrap()).unwrap())
+    writer.finish_entries().unwrap();
+    writer.begin_streams().unwrap();
+    Arc::new(Table::open(directory, writer.finish(None).unwrap().unwrap()).unwrap())
 }
 
 fn settings(block_bytes: usize) -> TableSettings {
-    TableSettings { block_bytes, filtered: FirstBytes::all(), position_tags: Some(tags()) }
+    TableSettings { block_bytes, filtered: FirstBytes::all() }
 }
 
-fn tags() -> PositionTags {
-    PositionTags::new(BASE[0], b"ab\xff")
-}
-
-fn here(cursor: &TableCursor) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+fn here(cursor: &TreeCursor) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     cursor.key().map(|key| (key.to_vec(), cursor.value().map(<[u8]>::to_vec)))
 }
 
 proptest! {
     #[test]
     fn a_table_shows_what_was_written_in_both_directions_and_from_any_place(
-        entries in entries(), block_bytes in 1usize..300, tagged: bool, targets in vec(target(), 1..8)
+        entries in entries(), block_bytes in 1usize..300, targets in vec(target(), 1..8)
     ) {
         let directory = SimulatedDirectory::default();
-        let position_tags = tagged.then(tags);
-        let table = write(&directory, &entries, TableSettings { position_tags, ..settings(block_bytes) });
-        let mut cursor = TableCursor::new(Arc::clone(&table));
+        let table = write(&directory, &entries, settings(block_bytes));
+        let mut cursor = table.entries();
         prop_assert_eq!(cursor.key(), None);
 
         cursor.first().unwrap();
@@ -147,21 +112,20 @@ proptest! {
 
     #[test]
     fn any_changed_byte_behind_right_checksums_never_panics_nor_allocates_without_bound(
-        entries in stream_entries(), block_bytes in prop_oneof![Just(200usize), Just(1 << 20)], at: prop::sample::Index, values in vec(any::<u8>(), 1..9), target: Vec<u8>
+        entries in entries(), block_bytes in prop_oneof![Just(200usize), Just(1 << 20)], at: prop::sample::Index, values in vec(any::<u8>(), 1..9), target: Vec<u8>
     ) {
         let directory = SimulatedDirectory::default();
         let table = write(&directory, &entries, settings(block_bytes));
         let mut bytes = directory.map(&file_name(7)).unwrap().to_vec();
-        let footer = bytes.len() - footer::FOOTER_BYTES;
-        let at = at.index(footer);
-        for (to, from) in bytes[at..footer].iter_mut().zip(&values) {
+        let content = content_bytes(&bytes);
+        let at = at.index(content);
+        for (to, from) in bytes[at..content].iter_mut().zip(&values) {
             *to = *from;
         }
-        seal_root(&mut bytes);
-        seal_positions(&mut bytes);
+        seal_pages(&mut bytes);
         directory.overwrite(&file_name(7), bytes);
         let table = Arc::new(Table::open(&directory, table.meta().clone()).unwrap());
-        let mut cursor = TableCursor::new(Arc::clone(&table));
+        let mut cursor = table.entries();
         let _ = cursor.seek(&target);
         let _ = cursor.prev();
         let mut steps = 0;
@@ -174,9 +138,6 @@ proptest! {
             steps += 1;
         }
         prop_assert!(steps <= 2 * 128 * usize::try_from(table.meta().bytes).unwrap(), "it ends: {steps} steps");
-        for ordinal in 0..=table.positions().count() {
-            let _ = table.positions().get(ordinal);
-        }
     }
 
     #[test]
@@ -185,23 +146,24 @@ proptest! {
     ) {
         let mut builder = BlockBuilder::default();
         for (key, value) in &entries {
-            builder.add(key, Content::of(value.as_deref()));
+            builder.add(key, value.as_deref());
         }
         let mut bytes = Vec::new();
-        builder.finish(Encoding::Leaf, 5, 0, &mut bytes);
-        let end = bytes.len() - 4;
+        builder.finish(Encoding::Leaf, &mut bytes);
+        let end = bytes.len();
         let at = at.index(end);
         for (to, from) in bytes[at..end].iter_mut().zip(&values) {
             *to = *from;
         }
-        let crc = crate::checksum::seeded(5, 0, &bytes[..end]);
-        bytes[end..].copy_from_slice(&crc.to_le_bytes());
+        let mut checksums = PageChecksums::default();
+        checksums.update(5, &bytes);
+        bytes.extend(checksums.finish());
 
-        let length = u32::try_from(bytes.len()).unwrap();
-        let source = BlockSource { name: "hostile".into(), nonce: 5, blocks_end: u64::from(length), map: Map::of_bytes(bytes) };
-        let Ok(block) = Block::open(&Arc::new(source), Handle { offset: 0, length }, Encoding::Leaf) else { return Ok(()) };
+        let length = u32::try_from(end).unwrap();
+        let file = Arc::new(TableFile::new(Map::of_bytes(bytes), "hostile".into(), 5, end));
+        let Ok(block) = Block::open(&file, Handle { offset: 0, length }, Encoding::Leaf) else { return Ok(()) };
         let mut cursor = BlockCursor::new(block);
-        let _ = cursor.seek(|key, _| Ok(key < target.as_slice()));
+        let _ = cursor.seek(&target);
         let _ = cursor.prev();
         let _ = cursor.last();
         let _ = cursor.first();
@@ -211,54 +173,19 @@ proptest! {
     }
 }
 
-#[test]
-fn a_leaf_is_searched_from_any_place_in_it() {
-    let directory = SimulatedDirectory::default();
-    let key = |prefix: &[u8], n: u64| [prefix, &(n / 3 * 3_000).to_be_bytes(), &n.to_be_bytes()].concat();
-    let events = (0..300).map(|n| if n % 2 == 0 { vec![BASE, b"a"] } else { vec![BASE, b"a", b"b"] });
-    let keys =
-        (0..).zip(events).flat_map(|(n, prefixes)| prefixes.into_iter().map(move |prefix| key(prefix, n)));
-    let keys: std::collections::BTreeSet<_> = keys.collect();
-    let keys: Vec<_> = keys.into_iter().collect();
-    let entries = keys.iter().map(|key| (key.clone(), Some(Vec::new()))).collect();
-    let table = write(&directory, &entries, settings(1 << 20));
-    assert_eq!(table.levels(), 1);
-    let block = Block::open(table.source(), table.root(), Encoding::Leaf).unwrap();
-    let mut cursor = leaf::LeafCursor::new(block);
-    for step in [1, 7, 40, 127, 300, keys.len() - 1] {
-        for n in 0..keys.len() {
-            let sought = &keys[n * step % keys.len()];
-            cursor.seek(sought, table.positions()).unwrap();
-            assert_eq!(cursor.key(), Some(sought.as_slice()));
-        }
-    }
+fn content_bytes(bytes: &[u8]) -> usize {
+    let (footer, _) = footer::Footer::decode(bytes, "table").unwrap();
+    usize::try_from(footer.content_bytes).unwrap()
 }
 
-/// Makes the checksum of the topmost block right again: with blocks that are large enough, of the only one.
-fn seal_root(bytes: &mut [u8]) {
+/// Makes the checksums of all pages right again.
+pub(crate) fn seal_pages(bytes: &mut [u8]) {
     let (footer, _) = footer::Footer::decode(bytes, "table").unwrap();
-    let start = usize::try_from(footer.root.offset).unwrap();
-    let crc_at = start + footer.root.length as usize - 4;
-    let crc = crate::checksum::seeded(footer.nonce, footer.root.offset, &bytes[start..crc_at]);
-    bytes[crc_at..crc_at + 4].copy_from_slice(&crc.to_le_bytes());
-}
-
-/// Makes the checksums of the positions right again, of entries that still say where a group lies in the file.
-fn seal_positions(bytes: &mut [u8]) {
-    let (footer, _) = footer::Footer::decode(bytes, "table").unwrap();
-    let end = bytes.len() - footer::FOOTER_BYTES;
-    let start = end - usize::try_from(footer.directory_bytes()).unwrap();
-    for entry in (start..end).step_by(positions::DIRECTORY_ENTRY_BYTES) {
-        let place = u64::from_le_bytes(bytes[entry + 16..entry + 24].try_into().unwrap());
-        let (offset, length) = (place & ((1 << 48) - 1), usize::try_from(place >> 48).unwrap());
-        let group = usize::try_from(offset).unwrap();
-        if let Some(group) = bytes.get(group..group.saturating_add(length)) {
-            let crc = crate::checksum::seeded(footer.nonce, offset, group);
-            bytes[entry + 24..entry + 28].copy_from_slice(&crc.to_le_bytes());
-        }
-        let crc = crate::checksum::seeded(footer.nonce, entry as u64, &bytes[entry..entry + 28]);
-        bytes[entry + 28..entry + 32].copy_from_slice(&crc.to_le_bytes());
-    }
+    let content = content_bytes(bytes);
+    let mut checksums = PageChecksums::default();
+    checksums.update(footer.nonce, &bytes[..content]);
+    let crcs = checksums.finish();
+    bytes[content..content + crcs.len()].copy_from_slice(&crcs);
 }
 
 #[test]
@@ -270,9 +197,10 @@ fn a_filter_lets_few_absent_keys_through_and_no_present_one_is_lost() {
     let bytes = directory.map(&file_name(7)).unwrap();
     let (footer, _) = footer::Footer::decode(&bytes, "table").unwrap();
     let start = usize::try_from(footer.filter_offset).unwrap();
-    let filter = &bytes[start..usize::try_from(footer.filter_end().unwrap()).unwrap()];
     let asks = |key: String| {
-        filter::may_contain(filter, "table", footer.nonce, footer.filter_offset, key.as_bytes()).unwrap()
+        let line = filter::line_start(key.as_bytes(), footer.filter_lines).unwrap();
+        let line = &bytes[start + usize::try_from(line).unwrap()..][..filter::LINE_BYTES];
+        filter::may_contain(line, key.as_bytes())
     };
     assert!((0..20_000).all(|n| asks(format!("k{n:08}"))));
     let passed = (20_000..120_000).filter(|n| asks(format!("k{n:08}"))).count();
@@ -325,7 +253,7 @@ fn a_table_of_a_newer_version_is_refused_as_such_and_only_with_its_checksum() {
     let table = write(&directory, &vec![(b"k".to_vec(), None)], settings(64));
     let mut bytes = directory.map(&file_name(7)).unwrap().to_vec();
     let version = bytes.len() - 20;
-    bytes[version] = 3;
+    bytes[version] = 4;
     directory.overwrite(&file_name(7), bytes.clone());
     assert!(matches!(Table::open(&directory, table.meta().clone()), Err(OpenError::Damaged(_))));
     let (start, crc) = (bytes.len() - footer::FOOTER_BYTES, bytes.len() - 12);
@@ -334,7 +262,7 @@ fn a_table_of_a_newer_version_is_refused_as_such_and_only_with_its_checksum() {
     directory.overwrite(&file_name(7), bytes);
     assert!(matches!(
         Table::open(&directory, table.meta().clone()),
-        Err(OpenError::UnsupportedVersion { found: 3, supported: 2, .. })
+        Err(OpenError::UnsupportedVersion { found: 4, supported: 3, .. })
     ));
 }
 
