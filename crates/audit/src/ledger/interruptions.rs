@@ -63,8 +63,11 @@ impl Asker {
         let runs = self.ask_if_following(end, |view| self.live_runs(view))?;
         // Nobody looked them up: the index is paused, fails or is built anew.
         let Some(runs) = runs else { return Ok(&[]) };
-        for run_id in &runs {
-            self.submit(interruption(run_id), Durability::Durable)?.wait()?;
+        // All of them share a sync.
+        let marks: Result<Vec<_>, _> =
+            runs.iter().map(|run_id| self.submit(interruption(run_id), Durability::Durable)).collect();
+        for mark in marks? {
+            mark.wait()?;
         }
         Ok(writer.interruptions.marked.get_or_init(|| runs))
     }
