@@ -69,7 +69,7 @@ pub(crate) fn run(workload: &Workload, shelf: &mut Shelf, rounds: usize) -> Resu
             }
             if let Ok(outcomes) = &outcomes {
                 let digests = outcomes.iter().map(|outcome| outcome.answers).collect();
-                answers.push((participant.entry.label.as_str(), digests));
+                answers.push((participant.entry, digests));
             }
             participant.settle(outcomes)?;
         }
@@ -89,11 +89,10 @@ pub(crate) fn run(workload: &Workload, shelf: &mut Shelf, rounds: usize) -> Resu
 
 /// Whoever was asked the same must have answered the same. Each has compared some of its answers with those of a naive
 /// filter, so that two who differ here have no excuse.
-fn compare(answers: &[(&str, Vec<Option<u64>>)]) -> Result<()> {
-    let Some(((first, expected), rest)) = answers.split_first() else { return Ok(()) };
-    for (label, digests) in rest {
-        let differs = expected.iter().zip(digests).any(|pair| matches!(pair, (Some(a), Some(b)) if a != b));
-        ensure!(!differs, "{first} and {label} answer differently");
+fn compare(answers: &[(&Entry, Vec<Option<u64>>)]) -> Result<()> {
+    for ((one, expected), (other, found)) in answers.iter().zip(answers.iter().skip(1)) {
+        let differs = expected.iter().zip(found).any(|pair| matches!(pair, (Some(a), Some(b)) if a != b));
+        ensure!(!(differs && one.job == other.job), "{} and {} answer differently", one.label, other.label);
     }
     Ok(())
 }
@@ -111,27 +110,22 @@ impl<'a> Participant<'a> {
 
     /// Fills what the rounds begin with.
     fn prepare(&mut self, directories: &mut Shelf) -> Result<()> {
-        let (fill, check) = match self.setting {
-            Setting::Fresh | Setting::Kept => return Ok(()),
-            Setting::Killed { .. } => (&self.entry.job, None),
-            Setting::Cold { fill, .. } => (fill, None),
-            Setting::Filled { fill, check } => (fill, check.as_ref()),
-        };
+        let Some(fill) = &self.entry.fill else { return Ok(()) };
         if let Some(filled) = directories.find(self.entry.engine, fill)? {
             self.filled = Some(filled);
             return Ok(());
         }
         eprintln!("filling {}", self.entry.label);
         let fresh = directories.fresh()?;
-        if let Setting::Killed { .. } = self.setting {
-            self.work_and_kill(fresh.path(), 0)?;
-        } else {
-            self.worker.ask(&self.request(fresh.path(), 0, fill))?;
-        }
-        if let Some(check) = check {
-            directories.settle()?;
-            page_cache::forget(fresh.path())?;
-            self.worker.ask(&self.request(fresh.path(), 0, check))?;
+        self.worker.ask(&self.request(fresh.path(), 0, fill))?;
+        match self.setting {
+            Setting::Killed { .. } => drop(self.work_and_kill(fresh.path(), 0)?),
+            Setting::Filled { check: Some(check) } => {
+                directories.settle()?;
+                page_cache::forget(fresh.path())?;
+                self.worker.ask(&self.request(fresh.path(), 0, check))?;
+            }
+            _ => {}
         }
         self.filled = Some(fresh.path().to_owned());
         directories.keep(self.entry.engine, fill, fresh)
@@ -145,8 +139,8 @@ impl<'a> Participant<'a> {
     ) -> Result<Vec<Outcome>> {
         directories.settle()?;
         match (self.filled.clone(), self.setting) {
-            (Some(filled), Setting::Killed { .. }) => Ok(vec![self.work_and_kill(&filled, round)?]),
-            (Some(filled), Setting::Cold { turns, .. }) => {
+            (Some(filled), Setting::Killed { .. }) => Ok(vec![self.work_and_kill(&filled, round + 1)?]),
+            (Some(filled), Setting::Cold { turns }) => {
                 (0..*turns).map(|turn| self.cold(&filled, round * *turns as u64 + turn as u64)).collect()
             }
             (Some(filled), _) => Ok(vec![self.worker.ask(&self.request(&filled, round, &self.entry.job))?]),

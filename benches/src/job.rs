@@ -20,7 +20,7 @@ pub(crate) struct Request {
 }
 
 /// How long a round takes.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Window {
     /// How long appends go on before anything counts.
     pub(crate) warm_up: Duration,
@@ -29,7 +29,7 @@ pub(crate) struct Window {
 }
 
 /// One round of a workload, of one of the benches.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Job {
     Wal(wal::Job),

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 /// The packages behind the peers.
-const PEERS: [&str; 5] = ["fjall", "okaywal", "raft-engine", "tokio", "wal-db"];
+const PEERS: [&str; 7] = ["fjall", "heed", "okaywal", "raft-engine", "redb", "tokio", "wal-db"];
 
 /// Where and of what a run was made.
 pub(crate) struct Machine {

@@ -65,6 +65,9 @@ struct Arguments {
     /// Leave the peers out: Runledger and the bare references alone.
     #[arg(long)]
     no_peers: bool,
+    /// Only these peers, as the tables call them.
+    #[arg(long, value_delimiter = ',', conflicts_with = "no_peers")]
+    peers: Option<Vec<String>>,
     /// Measure next to nothing of everything, to see that it works.
     #[arg(long, conflicts_with = "rounds")]
     quick: bool,
@@ -120,7 +123,9 @@ fn measure(arguments: &Arguments, mut workloads: Vec<Workload>) -> Result<()> {
     let mut shelf = Shelf::new(&directory);
     for mut workload in workloads {
         if arguments.no_peers {
-            workload.keep_essential();
+            workload.keep(&[]);
+        } else if let Some(peers) = &arguments.peers {
+            workload.keep(peers);
         }
         let series = interleave::run(&workload, &mut shelf, rounds)?;
         report.add(workload, series);

@@ -15,6 +15,7 @@ mod payload;
 mod rounds;
 mod table;
 
+pub(crate) use engines::{FJALL, REFERENCE_BATCHED, SQLITE_INDEXED, is_known};
 pub(crate) use job::Job;
 
 use table::Extent;

@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) engine: &'static str,
     /// Whether the run ends if it fails: Runledger and the references. A peer is left out.
     pub(crate) essential: bool,
+    /// What fills its directory, for settings that keep one.
+    pub(crate) fill: Option<Job>,
     pub(crate) job: Job,
 }
 
@@ -45,13 +47,13 @@ pub(crate) enum Figure {
 pub(crate) enum Setting {
     /// A new directory each.
     Fresh,
-    /// A new directory, which is kept for the workloads behind it that ask for the same job's: one round.
+    /// A new directory, which is kept for the workloads behind it that are filled by this job: one round.
     Kept,
-    /// A directory in which this job was done, once.
-    Filled { fill: Job, check: Option<Job> },
+    /// A directory that was filled once. What the check does with it goes before the rounds.
+    Filled { check: Option<Job> },
     /// The same, and each turn is a new process that finds no file in the cache, so many times in a round.
-    Cold { fill: Job, turns: usize },
-    /// A directory that a process fills, and that processes are killed in. At last the check has to succeed.
+    Cold { turns: usize },
+    /// A directory that was filled once, and in which every process is killed. At last the check has to succeed.
     Killed { check: Job },
 }
 
@@ -69,9 +71,9 @@ pub(crate) struct Aim {
 }
 
 impl Workload {
-    /// Leaves the peers out.
-    pub(crate) fn keep_essential(&mut self) {
-        self.entries.retain(|entry| entry.essential);
+    /// Leaves out all peers but these.
+    pub(crate) fn keep(&mut self, peers: &[String]) {
+        self.entries.retain(|entry| entry.essential || peers.iter().any(|peer| peer == entry.engine));
     }
 }
 

@@ -70,9 +70,18 @@ impl Corpus {
         &self.facts
     }
 
-    /// The event of this number.
-    pub(crate) fn fact(&self, number: u64) -> Option<&Fact> {
-        self.facts.get(usize::try_from(number).ok()?)
+    /// The event of this number. Behind the last one, runs go on as they began: as many events again, and again, each
+    /// later than the one that it is made of.
+    pub(crate) fn fact(&self, number: u64) -> Option<Fact> {
+        let (again, place) = (number / self.len().max(1), number % self.len().max(1));
+        let mut fact = *self.facts.get(usize::try_from(place).ok()?)?;
+        if again > 0 {
+            let span_ns = self.facts.last()?.time_ns - self.facts.first()?.time_ns;
+            fact.time_ns += span_ns * i64::try_from(again).ok()?;
+            // No run begins or ends twice.
+            fact.kind = fact.kind.max(2);
+        }
+        Some(fact)
     }
 
     /// Its identity: a version 7 UUID of its time, as the ledger would give it.
@@ -82,15 +91,15 @@ impl Corpus {
 
     /// The event as a user of the ledger would make it.
     pub(crate) fn event(&self, number: u64) -> Option<Event> {
-        Some(event::of(number, self.fact(number)?, self.line(number)))
+        Some(event::of(number, &self.fact(number)?, self.line(number)))
     }
 
     /// The event as a row of bytes.
     pub(crate) fn row(&self, number: u64) -> Option<Vec<u8>> {
-        Some(row::encode(number, self.fact(number)?, self.line(number)))
+        Some(row::encode(number, &self.fact(number)?, self.line(number)))
     }
 
     fn line(&self, number: u64) -> Option<&[u8]> {
-        Some(self.lines.as_ref()?.get(usize::try_from(number).ok()?)?)
+        Some(self.lines.as_ref()?.get(usize::try_from(number % self.len()).ok()?)?)
     }
 }

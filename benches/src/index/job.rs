@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::corpus::Corpus;
 use super::engine::Indexes;
 use super::question::Work;
+use crate::job::Window;
 
 /// One round of a workload.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Job {
     /// Takes the events in, a few thousand at a time, so that the process's memory is the engine's.
@@ -25,10 +26,31 @@ pub(crate) enum Job {
     Ask { given: Given, work: Work, questions: u64 },
     /// Asks one question, the first.
     AskFirst { given: Given, work: Work },
+    /// Opens what was filled, answers how long that took, and goes on appending until the process is killed.
+    OpenAndGoOn { given: Given, until: Until },
+    /// Appends durable events to a new one, many at a time.
+    Follow { given: Given, appenders: Appenders, window: Window },
+}
+
+/// Until when opening is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Until {
+    /// The engine is open.
+    Opened,
+    /// It has answered a question, whose answer holds whatever is durable.
+    Answered,
+}
+
+/// Who appends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Appenders {
+    Threads(u64),
 }
 
 /// Of what events an engine is filled, and how they are indexed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Given {
     /// So many of the generator.
     pub(crate) events: u64,

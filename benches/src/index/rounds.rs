@@ -9,6 +9,7 @@ use super::job::Job;
 use crate::job::Outcome;
 
 mod ask;
+mod follow;
 mod load;
 
 /// Does what is asked.
@@ -19,6 +20,10 @@ pub(super) fn run(engine: &dyn Engine, directory: &Path, round: u64, job: &Job) 
         Job::Rebuild { given } => load::rebuild(engine, directory, given),
         Job::Size { given } => load::size(engine, directory, given),
         Job::Ask { given, work, questions } => ask::ask(engine, directory, given, *work, round, *questions),
+        Job::OpenAndGoOn { given, until } => follow::open_and_go_on(engine, directory, given, *until, round),
+        Job::Follow { given, appenders, window } => {
+            follow::follow(engine, directory, given, *appenders, window)
+        }
         Job::AskFirst { given, work } => ask::ask_first(engine, directory, given, *work, round),
     }
     .with_context(|| format!("{} in {}", engine.name(), directory.display()))

@@ -1,15 +1,22 @@
 //! The table: which workloads there are, what takes part in each, and what Runledger aims at.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::engines::{self, FJALL, LEDGER, LMDB, REDB, SQLITE};
-use super::job::{Given, Job};
+use super::job::{Appenders, Given, Job, Until};
 use super::question::Work;
-use crate::job;
+use crate::job::{self, Window};
+use crate::wal;
 use crate::workload::{Aim, Entry, Figure, Setting, Workload};
 
 /// Everybody, Runledger first.
 const ALL: [&str; 5] = [LEDGER, LMDB, SQLITE, FJALL, REDB];
+
+/// How the ledger is called where it is compared with itself.
+const GROWN: &str = "runledger, ten times";
+const NOT_GROWN: &str = "runledger, once";
 
 /// First questions of a process, in a round.
 const COLD_TURNS: usize = 3;
@@ -38,33 +45,50 @@ pub(super) fn workloads(given: &Given, fewer: u64) -> Result<Vec<Workload>> {
             entries: entries(&ALL, &job),
             reference: Some(LMDB),
             figure: Figure::Microseconds,
-            setting: filled(given),
+            setting: Setting::Filled { check: None },
             aim,
         });
     }
     for work in [Work::Get, Work::Run, Work::AgentRange, Work::Five, Work::CountAgent] {
         all.push(cold(given, work));
     }
+    all.extend([open(given, Until::Opened, 10.0), open(given, Until::Answered, 150.0)]);
+    all.extend([follow(given, Appenders::Threads(64), 0.7, fewer)]);
+    if given.transcripts.is_none() {
+        all.extend([growth(given, Work::Get, 20_000 / fewer), growth(given, Work::AgentRange, 2000 / fewer)]);
+    }
     for workload in &mut all {
-        workload.entries.retain(|entry| engines::is_known(entry.engine));
+        workload.entries.retain(|entry| engines::is_known(entry.engine) || wal::is_known(entry.engine));
     }
     Ok(all)
 }
 
+/// Entries of the engines' own names that do the same. Where they need to be filled, it is by the same events.
 fn entries(names: &[&'static str], job: &Job) -> Vec<Entry> {
-    names.iter().map(|&engine| entry(engine, engine, job::Job::Index(job.clone()))).collect()
+    names.iter().map(|&engine| entry(engine, engine, job.clone())).collect()
 }
 
-fn entry(label: &str, engine: &'static str, job: job::Job) -> Entry {
-    Entry { label: label.to_owned(), engine, essential: engine == LEDGER, job }
+fn entry(label: &str, engine: &'static str, job: Job) -> Entry {
+    let fill = match &job {
+        Job::Fill { .. } | Job::Load { .. } | Job::Follow { .. } => None,
+        Job::Rebuild { given }
+        | Job::Size { given }
+        | Job::OpenAndGoOn { given, .. }
+        | Job::Ask { given, .. }
+        | Job::AskFirst { given, .. } => Some(given.clone()),
+    };
+    let fill = fill.map(|given| job::Job::Index(Job::Fill { given }));
+    let essential = engine == LEDGER;
+    Entry { label: label.to_owned(), engine, essential, fill, job: job::Job::Index(job) }
 }
 
-fn fill(given: &Given) -> job::Job {
-    job::Job::Index(Job::Fill { given: given.clone() })
-}
-
-fn filled(given: &Given) -> Setting {
-    Setting::Filled { fill: fill(given), check: None }
+/// One of the log's bench, which appends records of 256 bytes.
+fn entry_of_log(engine: &'static str, appenders: Appenders, window: Window) -> Entry {
+    let job = match appenders {
+        Appenders::Threads(threads) => wal::Job::Durable { threads, window, sizes: None },
+    };
+    let essential = engine == wal::REFERENCE_BATCHED;
+    Entry { label: engine.to_owned(), engine, essential, fill: None, job: job::Job::Wal(job) }
 }
 
 fn describe(work: Work) -> &'static str {
@@ -97,7 +121,7 @@ fn bytes(given: &Given) -> Workload {
         entries: entries(&ALL, &Job::Size { given: given.clone() }),
         reference: None,
         figure: Figure::StoredBytesPerEvent,
-        setting: filled(given),
+        setting: Setting::Filled { check: None },
         aim: Aim { figure_max: Some(40.0), ..Aim::default() },
     }
 }
@@ -121,7 +145,7 @@ fn rebuild(given: &Given, events: &str) -> Workload {
         entries: entries(&[LEDGER], &Job::Rebuild { given: given.clone() }),
         reference: None,
         figure: Figure::Seconds,
-        setting: filled(given),
+        setting: Setting::Filled { check: None },
         aim: Aim::default(),
     }
 }
@@ -133,7 +157,66 @@ fn cold(given: &Given, work: Work) -> Workload {
         entries: entries(&ALL, &Job::AskFirst { given: given.clone(), work }),
         reference: None,
         figure: Figure::Milliseconds,
-        setting: Setting::Cold { fill: fill(given), turns: COLD_TURNS },
+        setting: Setting::Cold { turns: COLD_TURNS },
         aim: Aim { best: true, ..Aim::default() },
+    }
+}
+
+fn open(given: &Given, until: Until, ms_max: f64) -> Workload {
+    let what = match until {
+        Until::Opened => "opening",
+        Until::Answered => "opening and the first answer",
+    };
+    // Not the events that others are asked for: these are added to.
+    let given = Given { events: given.events + 1, ..given.clone() };
+    let job = Job::OpenAndGoOn { given: given.clone(), until };
+    let check = Job::Ask { given, work: Work::Get, questions: 100 };
+    Workload {
+        group: "open",
+        title: format!("{what} after kill -9"),
+        entries: entries(&ALL, &job),
+        reference: None,
+        figure: Figure::Milliseconds,
+        setting: Setting::Killed { check: job::Job::Index(check) },
+        aim: Aim { figure_max: Some(ms_max), ..Aim::default() },
+    }
+}
+
+fn follow(given: &Given, appenders: Appenders, ratio_min: f64, fewer: u64) -> Workload {
+    let measured = Duration::from_millis((2000 / fewer).max(100));
+    let window = Window { warm_up: measured / 3, measured };
+    let job = Job::Follow { given: given.clone(), appenders, window };
+    let mut entries = entries(&[LEDGER], &job);
+    let logs = [wal::REFERENCE_BATCHED, wal::FJALL, wal::SQLITE_INDEXED];
+    entries.extend(logs.map(|engine| entry_of_log(engine, appenders, window)));
+    Workload {
+        group: "follow",
+        title: match appenders {
+            Appenders::Threads(threads) => {
+                format!("durable appends with all indexes following, {threads} threads")
+            }
+        },
+        entries,
+        reference: Some(wal::REFERENCE_BATCHED),
+        figure: Figure::RecordsPerSecond,
+        setting: Setting::Fresh,
+        aim: Aim { ratio_min: Some(ratio_min), ..Aim::default() },
+    }
+}
+
+/// The same questions to ten times as many events.
+fn growth(given: &Given, work: Work, questions: u64) -> Workload {
+    let ask = |times: u64, label| {
+        let given = Given { events: given.events * times, ..given.clone() };
+        entry(label, LEDGER, Job::Ask { given, work, questions: questions.max(5) })
+    };
+    Workload {
+        group: "growth",
+        title: format!("{}, warm, p50, with ten times as many events", describe(work)),
+        entries: vec![ask(10, GROWN), ask(1, NOT_GROWN)],
+        reference: Some(NOT_GROWN),
+        figure: Figure::Microseconds,
+        setting: Setting::Filled { check: None },
+        aim: Aim { ratios_max: vec![(NOT_GROWN, 1.5)], ..Aim::default() },
     }
 }

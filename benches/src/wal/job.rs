@@ -6,7 +6,7 @@ use crate::job::Window;
 use crate::wal::engine::Unwaited;
 
 /// One round of a workload.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Job {
     /// Threads append, each waiting until its record is durable. With sizes, payloads have those lengths in turn.
@@ -22,11 +22,10 @@ pub(crate) enum Job {
     DeviceBytes { records: u64 },
     /// Appends this many records in batches, and closes the log.
     Fill { records: u64 },
-    /// Opens the log, answers how long that took, and goes on appending until the process is killed. A log that has
-    /// fewer records than this is filled first, and opening it isn't timed.
+    /// Opens the log, which was filled, answers how long that took, and goes on appending until the process is killed.
     OpenAndGoOn { records: u64 },
     /// Reads all records, and compares each with the payload that the first writer gave it.
     Compare { records: u64 },
     /// Reads all records, and only counts them and their bytes.
-    Replay,
+    Replay { records: u64 },
 }

@@ -31,7 +31,7 @@ pub(super) fn run(engine: &dyn Engine, directory: &Path, job: &Job) -> Result<Ou
         Job::Fill { records } => lasting::fill(&round, *records),
         Job::OpenAndGoOn { records } => lasting::open_and_go_on(&round, *records),
         Job::Compare { records } => lasting::compare(&round, *records),
-        Job::Replay => lasting::replay(&round),
+        Job::Replay { records } => lasting::replay(&round, *records),
     }
     .with_context(|| format!("{} in {}", engine.name(), directory.display()))
 }

@@ -52,7 +52,11 @@ fn entries(names: &[&'static str], job: &Job) -> Vec<Entry> {
 
 fn entry(label: &str, engine: &'static str, job: Job) -> Entry {
     let essential = engines::ESSENTIAL.contains(&engine);
-    Entry { label: label.to_owned(), engine, essential, job: job::Job::Wal(job) }
+    let fill = match job {
+        Job::OpenAndGoOn { records } | Job::Replay { records } => Some(job::Job::Wal(Job::Fill { records })),
+        _ => None,
+    };
+    Entry { label: label.to_owned(), engine, essential, fill, job: job::Job::Wal(job) }
 }
 
 fn durable(extent: &Extent, threads: u64) -> Workload {
@@ -140,11 +144,10 @@ fn replay(extent: &Extent) -> Workload {
     Workload {
         group: "replay",
         title: format!("replay of {} records", extent.records),
-        entries: entries(&names, &Job::Replay),
+        entries: entries(&names, &Job::Replay { records: extent.records }),
         reference: Some(BARE_SCAN),
         figure: Figure::RecordsPerSecond,
         setting: Setting::Filled {
-            fill: job::Job::Wal(Job::Fill { records: extent.records }),
             // Once from end to end: nobody's first round shall be the one that reads from the device.
             check: Some(job::Job::Wal(Job::Compare { records: extent.records })),
         },

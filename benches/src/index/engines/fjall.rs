@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _, Snapshot};
 
 use super::keyed::{Batch, Store, TABLE_NAMES, View};
+use crate::index::engine::Files;
 
 /// Half of the processes' memory budget that its default takes is 32 MiB; this is what the ledger may use in all.
 const CACHE_BYTES: u64 = 128 << 20;
@@ -14,6 +15,7 @@ const CACHE_BYTES: u64 = 128 << 20;
 pub(super) struct Fjall {
     database: Database,
     tables: Vec<Keyspace>,
+    durability: Option<PersistMode>,
 }
 
 pub(super) struct Opened<'a> {
@@ -24,13 +26,14 @@ pub(super) struct Opened<'a> {
 impl Store for Fjall {
     type View<'a> = Opened<'a>;
 
-    fn open(directory: &Path, tables: usize, _loaded: bool) -> Result<Self> {
+    fn open(directory: &Path, tables: usize, made: bool, _files: Files) -> Result<Self> {
         let database = Database::builder(directory.join("fjall")).cache_size(CACHE_BYTES).open()?;
         let names = TABLE_NAMES.iter().take(tables);
         let tables = names
             .map(|name| database.keyspace(name, KeyspaceCreateOptions::default))
             .collect::<Result<_, _>>()?;
-        Ok(Self { database, tables })
+        let durability = (!made).then_some(PersistMode::SyncData);
+        Ok(Self { database, tables, durability })
     }
 
     fn batch_events() -> usize {
@@ -38,7 +41,7 @@ impl Store for Fjall {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<()> {
-        let mut written = self.database.batch();
+        let mut written = self.database.batch().durability(self.durability);
         for (number, entries) in batch.tables() {
             let table = self.tables.get(number).context("no such table")?;
             for (key, value) in entries {

@@ -16,7 +16,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::index::corpus::{Corpus, Dimension, Row};
-use crate::index::engine::{self, Asking, Indexes, Loading};
+use crate::index::engine::{self, Files, Indexes, Opened};
 use crate::index::question::{Answer, PAGE_EVENTS, Question};
 
 mod batch;
@@ -55,9 +55,9 @@ pub(super) trait Store: Sized + 'static {
     where
         Self: 'a;
 
-    /// Opens or makes one with the first so many of the tables. One that is going to be `loaded` need not be durable
-    /// before it is told to.
-    fn open(directory: &Path, tables: usize, loaded: bool) -> Result<Self>;
+    /// Opens or makes one with the first so many of the tables. One that is `made` is filled, and need not be durable
+    /// before it is told to; otherwise each batch is.
+    fn open(directory: &Path, tables: usize, made: bool, files: Files) -> Result<Self>;
 
     /// Events that it takes best in one batch.
     fn batch_events() -> usize;
@@ -110,13 +110,14 @@ impl<S: Store> engine::Engine for Engine<S> {
         self.name
     }
 
-    fn create(&self, directory: &Path, indexes: Indexes) -> Result<Box<dyn Loading>> {
-        let store = S::open(directory, tables(indexes), true).context("make a store")?;
-        Ok(Box::new(LoadingStore { store, indexes, next: 0, ready: Vec::new() }))
+    fn create(&self, directory: &Path, indexes: Indexes) -> Result<Box<dyn Opened>> {
+        let store = S::open(directory, tables(indexes), true, Files::Cached).context("make a store")?;
+        Ok(Box::new(OpenStore { store, indexes, next: 0, ready: Vec::new() }))
     }
 
-    fn open(&self, directory: &Path, indexes: Indexes) -> Result<Box<dyn Asking>> {
-        Ok(Box::new(AskingStore(S::open(directory, tables(indexes), false).context("open the store")?)))
+    fn open(&self, directory: &Path, indexes: Indexes, files: Files) -> Result<Box<dyn Opened>> {
+        let store = S::open(directory, tables(indexes), false, files).context("open the store")?;
+        Ok(Box::new(OpenStore { store, indexes, next: 0, ready: Vec::new() }))
     }
 
     fn index_bytes(&self, directory: &Path, corpus: &Corpus) -> Result<u64> {
@@ -124,42 +125,12 @@ impl<S: Store> engine::Engine for Engine<S> {
     }
 }
 
-struct LoadingStore<S> {
+struct OpenStore<S> {
     store: S,
     indexes: Indexes,
     /// The number of the first event that is ready.
     next: u64,
     ready: Vec<Vec<u8>>,
-}
-
-impl<S: Store> Loading for LoadingStore<S> {
-    fn prepare(&mut self, corpus: &Corpus, numbers: Range<u64>) -> Result<()> {
-        self.ready.extend(numbers.filter_map(|number| corpus.row(number)));
-        Ok(())
-    }
-
-    fn load(&mut self) -> Result<()> {
-        let mut batch = Batch::new(tables(self.indexes));
-        for rows in self.ready.chunks(S::batch_events()) {
-            batch.clear();
-            for row in rows {
-                put(&mut batch, self.next, Row::new(row), self.indexes)?;
-                self.next += 1;
-            }
-            batch.sort();
-            self.store.write(&batch).context("write a batch")?;
-        }
-        self.ready.clear();
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        self.store.sync()
-    }
-
-    fn close(mut self: Box<Self>) -> Result<()> {
-        self.store.settle()
-    }
 }
 
 /// The keys of an event.
@@ -198,15 +169,13 @@ fn key_of(name: &str, time: Option<i64>) -> Vec<u8> {
     key
 }
 
-struct AskingStore<S>(S);
-
 /// What rows have to say beside the name that they were found by.
 struct Condition {
     fields: Vec<(Dimension, String)>,
     to_ns: i64,
 }
 
-impl<S: Store> AskingStore<S> {
+impl<S: Store> OpenStore<S> {
     /// A page of the events of a name, in order of time.
     fn page(
         &self,
@@ -218,7 +187,7 @@ impl<S: Store> AskingStore<S> {
         let (table, name) = (FIRST_DIMENSION + by.0 as usize, by.0.name(by.1));
         let prefix = key_of(&name, None);
         let end = condition.map(|condition| key_of(&name, Some(condition.to_ns)));
-        let view = self.0.view()?;
+        let view = self.store.view()?;
         let mut rows = 0;
         view.scan(table, &key_of(&name, from_ns), |key| {
             if !key.starts_with(&prefix) || end.as_ref().is_some_and(|end| key >= end.as_slice()) {
@@ -250,11 +219,42 @@ impl Condition {
     }
 }
 
-impl<S: Store> Asking for AskingStore<S> {
+impl<S: Store> Opened for OpenStore<S> {
+    fn prepare(&mut self, corpus: &Corpus, numbers: Range<u64>) -> Result<()> {
+        if self.ready.is_empty() {
+            self.next = numbers.start;
+        }
+        self.ready.extend(numbers.filter_map(|number| corpus.row(number)));
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<()> {
+        let mut batch = Batch::new(tables(self.indexes));
+        for rows in self.ready.chunks(S::batch_events()) {
+            batch.clear();
+            for row in rows {
+                put(&mut batch, self.next, Row::new(row), self.indexes)?;
+                self.next += 1;
+            }
+            batch.sort();
+            self.store.write(&batch).context("write a batch")?;
+        }
+        self.ready.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.store.sync()
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.store.settle()
+    }
+
     fn answer(&self, question: &Question, answer: &mut Answer) -> Result<()> {
         match *question {
             Question::Get { id, .. } => {
-                let view = self.0.view()?;
+                let view = self.store.view()?;
                 let number =
                     view.get(IDS, &id, |bytes| Ok(*bytes.first_chunk::<8>().context("no number")?))?;
                 let number = number.context("an event is missing")?;
@@ -276,7 +276,7 @@ impl<S: Store> Asking for AskingStore<S> {
             }
             Question::CountAgent { agent } => {
                 let (prefix, mut events) = (key_of(&Dimension::Agent.name(agent), None), 0);
-                self.0.view()?.scan(FIRST_DIMENSION + Dimension::Agent as usize, &prefix, |key| {
+                self.store.view()?.scan(FIRST_DIMENSION + Dimension::Agent as usize, &prefix, |key| {
                     let counts = key.starts_with(&prefix);
                     events += u64::from(counts);
                     Ok(counts)
@@ -285,7 +285,7 @@ impl<S: Store> Asking for AskingStore<S> {
             }
             Question::CountByAgent => {
                 let (mut name, mut events) = (Vec::new(), 0);
-                self.0.view()?.scan(FIRST_DIMENSION + Dimension::Agent as usize, &[], |key| {
+                self.store.view()?.scan(FIRST_DIMENSION + Dimension::Agent as usize, &[], |key| {
                     let found =
                         key.len().checked_sub(17).and_then(|end| key.get(..end)).context("a short key")?;
                     if found != name {

@@ -9,39 +9,44 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use runledger::{Durability, Event, EventFilter, EventId, Ledger, StoredEvent, Timestamp};
+use runledger::{Durability, Event, EventFilter, EventId, Ledger, LedgerOptions, StoredEvent, Timestamp};
 
 use crate::index::corpus::{AGENTS, Corpus, Dimension, KINDS};
-use crate::index::engine::{Asking, Engine, Indexes, Loading};
+use crate::index::engine::{Engine, Files, Indexes, Opened};
 use crate::index::engines::LEDGER;
 use crate::index::question::{Answer, PAGE_EVENTS, Question};
 
 /// The ledger under test.
 pub(crate) struct RunledgerIndex;
 
-struct LoadingLedger {
+struct OpenLedger {
     ledger: Ledger,
+    /// Whether events are waited for when they are taken in.
+    durable: bool,
     ready: VecDeque<Event>,
 }
 
-struct AskingLedger(Ledger);
-
 /// How long its files must stay as they are until the background is taken to be done.
 const SETTLED: Duration = Duration::from_secs(1);
+
+/// Default options, but questions wait as long as it takes: nobody shall be left out for a busy machine.
+fn options() -> LedgerOptions {
+    Ledger::options().leave_runs_open(true).query_wait_max(Duration::from_secs(3600))
+}
 
 impl Engine for RunledgerIndex {
     fn name(&self) -> &'static str {
         LEDGER
     }
 
-    fn create(&self, directory: &Path, _indexes: Indexes) -> Result<Box<dyn Loading>> {
-        let ledger = Ledger::open(directory.join("ledger")).context("make a ledger")?;
-        Ok(Box::new(LoadingLedger { ledger, ready: VecDeque::new() }))
+    fn create(&self, directory: &Path, _indexes: Indexes) -> Result<Box<dyn Opened>> {
+        let ledger = options().open(directory.join("ledger")).context("make a ledger")?;
+        Ok(Box::new(OpenLedger { ledger, durable: false, ready: VecDeque::new() }))
     }
 
-    fn open(&self, directory: &Path, _indexes: Indexes) -> Result<Box<dyn Asking>> {
-        let ledger = Ledger::options().create(false).leave_runs_open(true).open(directory.join("ledger"))?;
-        Ok(Box::new(AskingLedger(ledger)))
+    fn open(&self, directory: &Path, _indexes: Indexes, _files: Files) -> Result<Box<dyn Opened>> {
+        let ledger = options().create(false).open(directory.join("ledger"))?;
+        Ok(Box::new(OpenLedger { ledger, durable: true, ready: VecDeque::new() }))
     }
 
     fn index_bytes(&self, directory: &Path, _corpus: &Corpus) -> Result<u64> {
@@ -49,52 +54,20 @@ impl Engine for RunledgerIndex {
     }
 
     fn rebuild(&self, directory: &Path) -> Result<()> {
-        let options = Ledger::options().create(false).leave_runs_open(true).rebuild_index(true);
-        let ledger = options.open(directory.join("ledger")).context("open and rebuild")?;
+        let ledger = options()
+            .create(false)
+            .rebuild_index(true)
+            .open(directory.join("ledger"))
+            .context("open and rebuild")?;
         // The answer waits until the index is complete.
         ledger.events(&EventFilter { limit: 1, ..EventFilter::default() })?;
         ledger.close().context("close the ledger")
     }
 }
 
-impl Loading for LoadingLedger {
-    fn prepare(&mut self, corpus: &Corpus, numbers: Range<u64>) -> Result<()> {
-        self.ready.extend(numbers.filter_map(|number| corpus.event(number)));
-        Ok(())
-    }
-
-    fn load(&mut self) -> Result<()> {
-        while let Some(event) = self.ready.pop_front() {
-            let _waits_for_all = self.ledger.submit(event, Durability::Buffered)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        self.ledger.sync()?;
-        // The answer waits until everything durable is in it.
-        self.ledger.events(&EventFilter { limit: 1, ..EventFilter::default() })?;
-        Ok(())
-    }
-
-    fn close(self: Box<Self>) -> Result<()> {
-        let size = || self.ledger.stats().map(|stats| (stats.index_tables, stats.index_bytes));
-        let mut last = size()?;
-        loop {
-            thread::sleep(SETTLED);
-            let now = size()?;
-            if now == last {
-                break;
-            }
-            last = now;
-        }
-        self.ledger.clone().close().context("close the ledger")
-    }
-}
-
-impl AskingLedger {
+impl OpenLedger {
     fn page(&self, filter: &EventFilter, answer: &mut Answer) -> Result<()> {
-        for stored in self.0.events(filter)?.items {
+        for stored in self.ledger.events(filter)?.items {
             add(&stored, answer);
         }
         Ok(())
@@ -109,12 +82,50 @@ fn page_of() -> EventFilter {
     EventFilter { limit: PAGE_EVENTS, ..EventFilter::default() }
 }
 
-impl Asking for AskingLedger {
+impl Opened for OpenLedger {
+    fn prepare(&mut self, corpus: &Corpus, numbers: Range<u64>) -> Result<()> {
+        self.ready.extend(numbers.filter_map(|number| corpus.event(number)));
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<()> {
+        let durability = if self.durable { Durability::Durable } else { Durability::Buffered };
+        let mut last = None;
+        while let Some(event) = self.ready.pop_front() {
+            last = Some(self.ledger.submit(event, durability)?);
+        }
+        // The last is durable when all are: they become so in their order.
+        match last {
+            Some(last) if self.durable => last.wait().map(drop).context("wait until all are durable"),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.ledger.sync()?;
+        // The answer waits until everything durable is in it.
+        self.ledger.events(&EventFilter { limit: 1, ..EventFilter::default() })?;
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        let size = || self.ledger.stats().map(|stats| (stats.index_tables, stats.index_bytes));
+        let mut last = size()?;
+        loop {
+            thread::sleep(SETTLED);
+            let now = size()?;
+            if now == last {
+                return Ok(());
+            }
+            last = now;
+        }
+    }
+
     fn answer(&self, question: &Question, answer: &mut Answer) -> Result<()> {
         let agent_name = |agent| Some(Dimension::Agent.name(agent).into());
         match *question {
             Question::Get { id, .. } => {
-                let stored = self.0.event(EventId::from_bytes(id))?.context("an event is missing")?;
+                let stored = self.ledger.event(EventId::from_bytes(id))?.context("an event is missing")?;
                 add(&stored, answer);
             }
             Question::Run { run } => {
@@ -140,12 +151,12 @@ impl Asking for AskingLedger {
             }
             Question::CountAgent { agent } => {
                 let filter = EventFilter { agent: agent_name(agent), ..EventFilter::default() };
-                answer.count(agent, self.0.count(&filter)?);
+                answer.count(agent, self.ledger.count(&filter)?);
             }
             Question::CountByAgent => {
                 for agent in 0..AGENTS {
                     let filter = EventFilter { agent: agent_name(agent), ..EventFilter::default() };
-                    match self.0.count(&filter)? {
+                    match self.ledger.count(&filter)? {
                         0 => {}
                         count => answer.count(agent, count),
                     }
@@ -156,6 +167,6 @@ impl Asking for AskingLedger {
     }
 
     fn close(self: Box<Self>) -> Result<()> {
-        self.0.close().context("close the ledger")
+        self.ledger.close().context("close the ledger")
     }
 }

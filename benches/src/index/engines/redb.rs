@@ -7,12 +7,14 @@ use anyhow::{Context as _, Result};
 use redb::{Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, TableDefinition};
 
 use super::keyed::{Batch, Store, TABLE_NAMES, View};
+use crate::index::engine::Files;
 
 type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// redb.
 pub(super) struct Redb {
     database: Database,
+    durability: Durability,
 }
 
 pub(super) struct Snapshot {
@@ -35,16 +37,17 @@ impl Redb {
 impl Store for Redb {
     type View<'a> = Snapshot;
 
-    fn open(directory: &Path, tables: usize, loaded: bool) -> Result<Self> {
+    fn open(directory: &Path, tables: usize, made: bool, _files: Files) -> Result<Self> {
         let database = Database::create(directory.join("events.redb"))?;
-        if loaded {
+        if made {
             let transaction = database.begin_write()?;
             for table in 0..tables {
                 transaction.open_table(definition(table)?)?;
             }
             transaction.commit()?;
         }
-        Ok(Self { database })
+        let durability = if made { Durability::None } else { Durability::Immediate };
+        Ok(Self { database, durability })
     }
 
     fn batch_events() -> usize {
@@ -53,7 +56,7 @@ impl Store for Redb {
 
     fn write(&mut self, batch: &Batch) -> Result<()> {
         let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::None)?;
+        transaction.set_durability(self.durability)?;
         for (number, entries) in batch.tables() {
             let mut table = transaction.open_table(definition(number)?)?;
             for (key, value) in entries {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::SQLITE;
 use crate::index::corpus::{Corpus, Dimension, Row};
-use crate::index::engine::{Asking, Engine, Indexes, Loading};
+use crate::index::engine::{Engine, Files, Indexes, Opened};
 use crate::index::question::{Answer, PAGE_EVENTS, Question};
 
 /// Events of a transaction.
@@ -18,26 +18,24 @@ const BATCH_EVENTS: usize = 65_536;
 /// SQLite.
 pub(crate) struct Sqlite;
 
-struct LoadingTable {
+struct OpenTable {
     connection: Connection,
     next: i64,
     ready: Vec<Vec<u8>>,
 }
 
-struct AskingTable(Connection);
-
-/// Opens the file. While it is loaded, nothing is synced until the end.
-fn open(directory: &Path, loaded: bool) -> Result<Connection> {
+/// Opens the file. While one that was made is filled, nothing is synced until the end.
+fn open(directory: &Path, made: bool, files: Files) -> Result<Connection> {
     let connection = Connection::open(directory.join("events.sqlite"))?;
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    ensure!(mode == "wal", "SQLite keeps its journal in mode {mode}");
-    connection.execute_batch(if loaded {
-        "PRAGMA synchronous = OFF"
-    } else {
-        "PRAGMA synchronous = FULL"
-    })?;
-    // As much as the ledger may use in all, and the file mapped: both make it faster than its defaults.
-    connection.execute_batch("PRAGMA cache_size = -131072; PRAGMA mmap_size = 17179869184")?;
+    let journal: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    ensure!(journal == "wal", "SQLite keeps its journal in mode {journal}");
+    connection.execute_batch(if made { "PRAGMA synchronous = OFF" } else { "PRAGMA synchronous = FULL" })?;
+    // As much as the ledger may use in all.
+    connection.execute_batch("PRAGMA cache_size = -131072")?;
+    if files == Files::Cached {
+        // Up to three times as fast then; and up to a hundred times as slow if they have to be read in fault by fault.
+        connection.execute_batch("PRAGMA mmap_size = 17179869184")?;
+    }
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
@@ -69,14 +67,14 @@ impl Engine for Sqlite {
         SQLITE
     }
 
-    fn create(&self, directory: &Path, indexes: Indexes) -> Result<Box<dyn Loading>> {
-        let connection = open(directory, true)?;
+    fn create(&self, directory: &Path, indexes: Indexes) -> Result<Box<dyn Opened>> {
+        let connection = open(directory, true, Files::Cached)?;
         connection.execute_batch(&schema(indexes))?;
-        Ok(Box::new(LoadingTable { connection, next: 0, ready: Vec::new() }))
+        Ok(Box::new(OpenTable { connection, next: 0, ready: Vec::new() }))
     }
 
-    fn open(&self, directory: &Path, _indexes: Indexes) -> Result<Box<dyn Asking>> {
-        Ok(Box::new(AskingTable(open(directory, false)?)))
+    fn open(&self, directory: &Path, _indexes: Indexes, files: Files) -> Result<Box<dyn Opened>> {
+        Ok(Box::new(OpenTable { connection: open(directory, false, files)?, next: 0, ready: Vec::new() }))
     }
 
     fn index_bytes(&self, directory: &Path, corpus: &Corpus) -> Result<u64> {
@@ -102,8 +100,26 @@ impl ToSql for Field<'_> {
     }
 }
 
-impl Loading for LoadingTable {
+impl OpenTable {
+    /// Has every row of an answer looked at.
+    fn page(&self, condition: &str, values: &[&dyn ToSql], answer: &mut Answer) -> Result<()> {
+        let statement =
+            format!("SELECT row FROM events WHERE {condition} ORDER BY time, number LIMIT {PAGE_EVENTS}");
+        let mut statement = self.connection.prepare_cached(&statement)?;
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            let bytes = row.get_ref(0)?.as_blob()?;
+            answer.payload(Row::new(bytes).id()?, bytes);
+        }
+        Ok(())
+    }
+}
+
+impl Opened for OpenTable {
     fn prepare(&mut self, corpus: &Corpus, numbers: Range<u64>) -> Result<()> {
+        if self.ready.is_empty() {
+            self.next = i64::try_from(numbers.start)?;
+        }
         self.ready.extend(numbers.filter_map(|number| corpus.row(number)));
         Ok(())
     }
@@ -138,33 +154,15 @@ impl Loading for LoadingTable {
         Ok(())
     }
 
-    fn close(self: Box<Self>) -> Result<()> {
+    fn settle(&mut self) -> Result<()> {
         // What its documentation asks for after a load: otherwise it guesses which index is best.
-        self.connection.execute_batch("PRAGMA analysis_limit = 10000; ANALYZE")?;
-        self.connection.close().map_err(|(_, error)| error).context("close the file")
+        self.connection.execute_batch("PRAGMA analysis_limit = 10000; ANALYZE").context("analyse")
     }
-}
 
-impl AskingTable {
-    /// Has every row of an answer looked at.
-    fn page(&self, condition: &str, values: &[&dyn ToSql], answer: &mut Answer) -> Result<()> {
-        let statement =
-            format!("SELECT row FROM events WHERE {condition} ORDER BY time, number LIMIT {PAGE_EVENTS}");
-        let mut statement = self.0.prepare_cached(&statement)?;
-        let mut rows = statement.query(values)?;
-        while let Some(row) = rows.next()? {
-            let bytes = row.get_ref(0)?.as_blob()?;
-            answer.payload(Row::new(bytes).id()?, bytes);
-        }
-        Ok(())
-    }
-}
-
-impl Asking for AskingTable {
     fn answer(&self, question: &Question, answer: &mut Answer) -> Result<()> {
         match *question {
             Question::Get { id, .. } => {
-                let mut statement = self.0.prepare_cached("SELECT row FROM events WHERE id = ?")?;
+                let mut statement = self.connection.prepare_cached("SELECT row FROM events WHERE id = ?")?;
                 let mut rows = statement.query([&id[..]])?;
                 let row = rows.next()?.context("an event is missing")?;
                 let bytes = row.get_ref(0)?.as_blob()?;
@@ -187,13 +185,14 @@ impl Asking for AskingTable {
                 self.page(condition, &[&agent, &kind, &tool, &outcome, &from_ns, &to_ns], answer)?;
             }
             Question::CountAgent { agent } => {
-                let mut statement = self.0.prepare_cached("SELECT count(*) FROM events WHERE agent = ?")?;
+                let mut statement =
+                    self.connection.prepare_cached("SELECT count(*) FROM events WHERE agent = ?")?;
                 let events: i64 = statement.query_row([Dimension::Agent.name(agent)], |row| row.get(0))?;
                 answer.count(agent, u64::try_from(events)?);
             }
             Question::CountByAgent => {
                 let statement = "SELECT agent, count(*) FROM events GROUP BY agent ORDER BY agent";
-                let mut statement = self.0.prepare_cached(statement)?;
+                let mut statement = self.connection.prepare_cached(statement)?;
                 let mut rows = statement.query([])?;
                 while let Some(row) = rows.next()? {
                     let events: i64 = row.get(1)?;
@@ -205,6 +204,6 @@ impl Asking for AskingTable {
     }
 
     fn close(self: Box<Self>) -> Result<()> {
-        self.0.close().map_err(|(_, error)| error).context("close the file")
+        self.connection.close().map_err(|(_, error)| error).context("close the file")
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::index::corpus::Corpus;
-use crate::index::engine::{Asking, Engine};
+use crate::index::engine::{Engine, Files, Opened};
 use crate::index::job::Given;
 use crate::index::question::{Answer, Question, Work};
 use crate::job::Outcome;
@@ -28,7 +28,7 @@ pub(super) fn ask(
     let warm_up = work.questions(&corpus, 2 * round + 1, questions);
     let measured = work.questions(&corpus, 2 * round, questions);
     let begin = Instant::now();
-    let asking = engine.open(directory, given.indexes).context("open")?;
+    let asking = engine.open(directory, given.indexes, Files::Cached).context("open")?;
     let opened = Some(begin.elapsed());
     for question in &warm_up {
         asking.answer(question, &mut Answer::default())?;
@@ -69,7 +69,7 @@ pub(super) fn ask_first(
     let questions = work.questions(&corpus, round, 1);
     let question = questions.first().context("no question")?;
     let begin = Instant::now();
-    let asking = engine.open(directory, given.indexes).context("open")?;
+    let asking = engine.open(directory, given.indexes, Files::Cold).context("open")?;
     let opened = Some(begin.elapsed());
     let (begin, mut answer) = (Instant::now(), Answer::default());
     asking.answer(question, &mut answer)?;
@@ -81,7 +81,7 @@ pub(super) fn ask_first(
 }
 
 /// Compares some answers with those of a naive filter; returns how many rows those have.
-fn check(asking: &dyn Asking, corpus: &Corpus, questions: &[Question]) -> Result<u64> {
+fn check(asking: &dyn Opened, corpus: &Corpus, questions: &[Question]) -> Result<u64> {
     let mut rows = 0;
     for question in questions.iter().take(CHECKED_QUESTIONS) {
         let (expected, mut answer) = (corpus.answer(question), Answer::default());

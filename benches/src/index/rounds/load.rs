@@ -29,6 +29,7 @@ pub(super) fn fill(engine: &dyn Engine, directory: &Path, given: &Given) -> Resu
     loading.finish().context("finish")?;
     let elapsed = begin.elapsed();
     let anonymous_bytes = memory.most();
+    loading.settle().context("settle")?;
     loading.close().context("close")?;
     Ok(Outcome { records: corpus.len(), elapsed, anonymous_bytes, ..Outcome::default() })
 }
