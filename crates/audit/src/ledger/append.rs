@@ -112,6 +112,44 @@ impl Submitted {
     }
 }
 
+#[cfg(feature = "tokio")]
+impl Submitted {
+    /// As [`Submitted::wait`], without blocking the thread that polls. Only an event that was submitted a moment before
+    /// and isn't durable yet blocks it, until it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Submitted::wait`].
+    pub async fn wait_async(self) -> Result<Receipt, AppendError> {
+        let (event_id, duplicate) = (self.event_id, self.is_duplicate());
+        match self.place {
+            Place::New(ticket) => {
+                let receipt = ticket.wait_async().await?;
+                Ok(Receipt { seq: receipt.seq, event_id, leaf: receipt.leaf, duplicate })
+            }
+            place @ (Place::Stored { .. } | Place::Pending { .. }) => Self { event_id, place }.wait(),
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Ledger {
+    /// As [`Ledger::append`], for the tasks of an async runtime: waiting for the disk blocks no thread. Encoding, hashing,
+    /// and the look whether the id was used before, are done by the thread that polls.
+    ///
+    /// # Durability
+    ///
+    /// As [`Ledger::append`]. Dropping the future before it was polled leaves no trace; afterwards the event is in the
+    /// ledger, once, or on its way, though nobody hears of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::append`].
+    pub async fn append_async(&self, event: Event) -> Result<Receipt, AppendError> {
+        self.submit(event, Durability::Durable)?.wait_async().await
+    }
+}
+
 impl Ledger {
     /// Appends an event and waits until it is on stable storage.
     ///

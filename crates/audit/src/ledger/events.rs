@@ -62,6 +62,12 @@ impl StoredRecord {
     }
 }
 
+impl From<Record> for StoredRecord {
+    fn from(record: Record) -> Self {
+        Self { record }
+    }
+}
+
 impl std::fmt::Debug for StoredRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StoredRecord").field("seq", &self.seq()).finish_non_exhaustive()
@@ -97,7 +103,7 @@ impl Ledger {
     /// # }
     /// ```
     pub fn records(&self, filter: &EventFilter) -> Result<Page<StoredRecord>, QueryError> {
-        self.ask_for_page(filter, |record| Ok(StoredRecord { record }))
+        self.ask_for_page(filter, |record| Ok(record.into()))
     }
 
     /// Answers `filter` as [`Ledger::records`] does, and gives what that took in place of the answer.

@@ -3,6 +3,7 @@
 use runledger_store::View;
 use runledger_wal::{Leaf, Record, Seq};
 
+use super::events::StoredRecord;
 use super::{Core, Ledger};
 use crate::{Content, Event, EventId, Json, QueryError, SourceDigest, Timestamp, codec, key};
 
@@ -48,6 +49,14 @@ impl Ledger {
     pub fn event(&self, id: EventId) -> Result<Option<StoredEvent>, QueryError> {
         match self.core.ask(|view, _| seq_of(view, id))? {
             Some(seq) => self.event_at(seq),
+            None => Ok(None),
+        }
+    }
+
+    /// The same as [`Ledger::event`], without decoding it.
+    pub fn record(&self, id: EventId) -> Result<Option<StoredRecord>, QueryError> {
+        match self.core.ask(|view, _| seq_of(view, id))? {
+            Some(seq) => Ok(self.core.log.read(seq)?.map(StoredRecord::from)),
             None => Ok(None),
         }
     }

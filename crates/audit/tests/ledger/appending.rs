@@ -97,3 +97,27 @@ fn events_come_back_as_they_were_appended_with_their_writer_filled_in() {
     assert_eq!((stored.seq, stored.leaf), (receipt.seq, receipt.leaf));
     assert_eq!(Event { writer_instance: None, ..stored.event }, event);
 }
+
+#[cfg(feature = "tokio")]
+#[test]
+fn events_appended_by_tasks_are_durable_found_and_known_again() {
+    let place = Place::new();
+    let ledger = place.open();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let events: Vec<_> = (0..64).map(|number| custom(&number.to_string())).collect();
+    let append = |event: Event| {
+        let ledger = ledger.clone();
+        runtime.spawn(async move { ledger.append_async(event).await.unwrap() })
+    };
+    let tasks: Vec<_> = events.iter().cloned().map(append).collect();
+    let receipts: Vec<_> = tasks.into_iter().map(|task| runtime.block_on(task).unwrap()).collect();
+    assert_eq!(ledger.durable_end().unwrap(), Seq::new(64));
+    for (event, receipt) in events.into_iter().zip(receipts) {
+        assert_eq!(ledger.event(event.event_id).unwrap().unwrap().seq, receipt.seq);
+        assert_eq!(ledger.record(event.event_id).unwrap().unwrap().seq(), receipt.seq);
+        let again = runtime.block_on(ledger.append_async(event)).unwrap();
+        assert!(again.duplicate && again.seq == receipt.seq);
+    }
+    runtime.shutdown_background();
+    ledger.close().unwrap();
+}

@@ -3,11 +3,13 @@
 //! A task waits on a channel of its own, so no thread is blocked for it; the background leads its commit. Once placed,
 //! a record belongs to the log whether or not anybody still waits: dropping the future neither loses nor doubles it.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
-use crate::commit::outcome::{Settled, Waiter};
+use crate::commit::outcome::{Outcome, Settled, Waiter};
 use crate::commit::queue::{Queue, records_bytes};
-use crate::commit::ticket::Receipt;
+use crate::commit::ticket::{Receipt, Ticket};
 use crate::error::AppendError;
 use crate::log::Log;
 use crate::options::Durability;
@@ -60,6 +62,41 @@ impl Log {
         queue.filling.outcome.register(Waiter::Task(sender));
         self.flush_now(queue);
         receiver
+    }
+}
+
+impl Log {
+    /// Waits for a commit as a task: the background leads it, if nobody does.
+    async fn wait_for_as_task(&self, outcome: &Arc<Outcome>) -> Settled {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut queue = self.queue.lock();
+            if let Some(settled) = outcome.register(Waiter::Task(sender)) {
+                return settled;
+            }
+            if Arc::ptr_eq(&queue.filling.outcome, outcome) {
+                queue.filling.waiting += 1;
+                self.filling_waiting.store(queue.filling.waiting, Ordering::Relaxed);
+                self.flush_now(&mut queue);
+            }
+            // Otherwise it was taken: its leader settles it.
+        }
+        receiver.await.unwrap_or(Err(AppendError::Closed))
+    }
+}
+
+impl Ticket {
+    /// As [`Ticket::wait`], without blocking the thread that polls.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`].
+    pub async fn wait_async(self) -> Result<Receipt, AppendError> {
+        let durability = match self.asked {
+            Durability::Buffered => Durability::Buffered,
+            Durability::Written | Durability::Durable => self.log.wait_for_as_task(&self.outcome).await?,
+        };
+        Ok(Receipt { seq: self.seq, leaf: self.leaf, durability })
     }
 }
 
@@ -123,6 +160,33 @@ mod tests {
         assert!(placed.keys().copied().eq(0..256));
         assert_eq!(payloads(&wal.reader()), placed.values().copied().map(payload).collect::<Vec<_>>());
         assert!(wal.counters().syncs < 64, "{:?}", wal.counters());
+    }
+
+    #[test]
+    fn tickets_are_waited_for_by_tasks_whether_their_commit_fills_is_under_way_or_done() {
+        let (_directory, path) = place();
+        let (wal, _) = Wal::open(&path, small()).unwrap();
+        let mut all: Vec<_> =
+            (0..600).map(|number| wal.submit(&payload(number), Durability::Durable).unwrap()).collect();
+        // Another thread's append takes the commit that the tickets of now are in, while tasks begin to wait for them.
+        let thread = std::thread::spawn({
+            let wal = wal.clone();
+            move || wal.append(&payload(600), Durability::Durable).unwrap()
+        });
+        let late = all.pop().unwrap();
+        runtime().block_on(async {
+            let tasks: Vec<_> = all.into_iter().map(|ticket| tokio::spawn(ticket.wait_async())).collect();
+            for (number, task) in (0..).zip(tasks) {
+                let receipt = task.await.unwrap().unwrap();
+                assert_eq!((receipt.seq, receipt.durability), (Seq::new(number), Durability::Durable));
+            }
+            thread.join().unwrap();
+            assert_eq!(late.wait_async().await.unwrap().seq, Seq::new(599));
+            // Nobody but the task asks for this commit.
+            let alone = wal.submit(&payload(601), Durability::Durable).unwrap();
+            assert_eq!(alone.wait_async().await.unwrap().seq, Seq::new(601));
+        });
+        assert_eq!(wal.durable_end(), Seq::new(602));
     }
 
     #[test]
