@@ -24,9 +24,6 @@ use crate::report::Series;
 use crate::shelf::Shelf;
 use crate::workload::{Entry, Setting, Workload};
 
-/// How long an engine goes on being written to before its process is killed.
-const UNTIL_KILLED: Duration = Duration::from_millis(150);
-
 /// The device is at rest when it did nothing for so long.
 const REST: Duration = Duration::from_millis(100);
 
@@ -119,7 +116,7 @@ impl<'a> Participant<'a> {
         let fresh = directories.fresh()?;
         self.worker.ask(&self.request(fresh.path(), 0, fill))?;
         match self.setting {
-            Setting::Killed { .. } => drop(self.work_and_kill(fresh.path(), 0)?),
+            Setting::Killed { after, .. } => drop(self.work_and_kill(fresh.path(), 0, *after)?),
             Setting::Filled { check: Some(check) } => {
                 directories.settle()?;
                 page_cache::forget(fresh.path())?;
@@ -139,7 +136,9 @@ impl<'a> Participant<'a> {
     ) -> Result<Vec<Outcome>> {
         directories.settle()?;
         match (self.filled.clone(), self.setting) {
-            (Some(filled), Setting::Killed { .. }) => Ok(vec![self.work_and_kill(&filled, round + 1)?]),
+            (Some(filled), Setting::Killed { after, .. }) => {
+                Ok(vec![self.work_and_kill(&filled, round + 1, *after)?])
+            }
             (Some(filled), Setting::Cold { turns }) => {
                 (0..*turns).map(|turn| self.cold(&filled, round * *turns as u64 + turn as u64)).collect()
             }
@@ -158,10 +157,10 @@ impl<'a> Participant<'a> {
     }
 
     /// A process of its own does the job, goes on writing, and is killed.
-    fn work_and_kill(&self, filled: &Path, round: u64) -> Result<Outcome> {
+    fn work_and_kill(&self, filled: &Path, round: u64, after: Duration) -> Result<Outcome> {
         let mut worker = Worker::start()?;
         let outcome = worker.ask(&self.request(filled, round, &self.entry.job))?;
-        thread::sleep(UNTIL_KILLED);
+        thread::sleep(after);
         worker.kill()?;
         Ok(outcome)
     }
@@ -175,7 +174,7 @@ impl<'a> Participant<'a> {
 
     /// Whether a log whose processes were killed has kept what it was filled with.
     fn check_at_last(&mut self) -> Result<()> {
-        if let (Setting::Killed { check }, Some(filled)) = (self.setting, self.filled.clone()) {
+        if let (Setting::Killed { check, .. }, Some(filled)) = (self.setting, self.filled.clone()) {
             self.worker.ask(&self.request(&filled, 0, check))?;
         }
         Ok(())

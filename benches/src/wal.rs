@@ -17,6 +17,7 @@ mod table;
 
 pub(crate) use engines::{FJALL, REFERENCE_BATCHED, SQLITE_INDEXED, is_known};
 pub(crate) use job::Job;
+pub(crate) use rounds::TASK_WORKERS;
 
 use table::Extent;
 

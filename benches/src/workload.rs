@@ -1,5 +1,7 @@
 //! What a workload is: who takes part, what each does in a round, and what Runledger aims at.
 
+use std::time::Duration;
+
 use crate::job::Job;
 
 /// One workload.
@@ -53,8 +55,9 @@ pub(crate) enum Setting {
     Filled { check: Option<Job> },
     /// The same, and each turn is a new process that finds no file in the cache, so many times in a round.
     Cold { turns: usize },
-    /// A directory that was filled once, and in which every process is killed. At last the check has to succeed.
-    Killed { check: Job },
+    /// A directory that was filled once, and in which every process is killed after it went on writing for so long. At
+    /// last the check has to succeed.
+    Killed { after: Duration, check: Job },
 }
 
 /// What Runledger shall reach. Nothing where nothing is asked.

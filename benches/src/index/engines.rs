@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::engine::Engine;
 #[cfg(feature = "peers")]
-use super::{corpus::Corpus, question::Answer};
+use super::corpus::Corpus;
+use super::engine::Engine;
+use super::question::Answer;
 
 mod ledger;
 
@@ -72,7 +73,6 @@ fn beside_rows(directory: &Path, corpus: &Corpus) -> Result<u64> {
 }
 
 /// Adds an agent's count under its number, which its name ends in. Nothing for no name.
-#[cfg(feature = "peers")]
 fn count_named(answer: &mut Answer, name: &[u8], events: u64) -> Result<()> {
     if !name.is_empty() {
         let number = str::from_utf8(name).ok().and_then(|name| name.strip_prefix("agent")?.parse().ok());

@@ -47,6 +47,7 @@ pub(crate) enum Until {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Appenders {
     Threads(u64),
+    Tasks(u64),
 }
 
 /// Of what events an engine is filled, and how they are indexed.

@@ -1,6 +1,5 @@
 //! What is asked, and what an answer is told apart by.
 
-#[cfg(feature = "peers")]
 use std::hint::black_box;
 
 use serde::{Deserialize, Serialize};
@@ -92,16 +91,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The next event of the answer.
-    pub(crate) fn event(&mut self, id: &[u8; 16]) {
-        self.add(id.last_chunk().copied().map_or(0, u64::from_le_bytes));
-    }
-
     /// The next event of the answer, whose bytes are there to be read.
-    #[cfg(feature = "peers")]
-    pub(crate) fn payload(&mut self, id: &[u8; 16], payload: &[u8]) {
+    pub(crate) fn event(&mut self, number: u64, payload: &[u8]) {
         black_box((payload.first(), payload.last()));
-        self.event(id);
+        self.add(number);
     }
 
     /// How many events this agent has.

@@ -18,6 +18,10 @@ const ALL: [&str; 5] = [LEDGER, LMDB, SQLITE, FJALL, REDB];
 const GROWN: &str = "runledger, ten times";
 const NOT_GROWN: &str = "runledger, once";
 
+/// How long an engine goes on taking events in before its process is killed: for the ledger, long enough that the log
+/// holds tens of thousands that the index on disk lacks.
+const UNTIL_KILLED: Duration = Duration::from_secs(2);
+
 /// First questions of a process, in a round.
 const COLD_TURNS: usize = 3;
 
@@ -53,7 +57,10 @@ pub(super) fn workloads(given: &Given, fewer: u64) -> Result<Vec<Workload>> {
         all.push(cold(given, work));
     }
     all.extend([open(given, Until::Opened, 10.0), open(given, Until::Answered, 150.0)]);
-    all.extend([follow(given, Appenders::Threads(64), 0.7, fewer)]);
+    all.extend([
+        follow(given, Appenders::Threads(64), 0.7, fewer),
+        follow(given, Appenders::Tasks(256), 0.4, fewer),
+    ]);
     if given.transcripts.is_none() {
         all.extend([growth(given, Work::Get, 20_000 / fewer), growth(given, Work::AgentRange, 2000 / fewer)]);
     }
@@ -86,6 +93,7 @@ fn entry(label: &str, engine: &'static str, job: Job) -> Entry {
 fn entry_of_log(engine: &'static str, appenders: Appenders, window: Window) -> Entry {
     let job = match appenders {
         Appenders::Threads(threads) => wal::Job::Durable { threads, window, sizes: None },
+        Appenders::Tasks(tasks) => wal::Job::Tasks { tasks, window },
     };
     let essential = engine == wal::REFERENCE_BATCHED;
     Entry { label: engine.to_owned(), engine, essential, fill: None, job: job::Job::Wal(job) }
@@ -177,7 +185,7 @@ fn open(given: &Given, until: Until, ms_max: f64) -> Workload {
         entries: entries(&ALL, &job),
         reference: None,
         figure: Figure::Milliseconds,
-        setting: Setting::Killed { check: job::Job::Index(check) },
+        setting: Setting::Killed { after: UNTIL_KILLED, check: job::Job::Index(check) },
         aim: Aim { figure_max: Some(ms_max), ..Aim::default() },
     }
 }
@@ -191,11 +199,13 @@ fn follow(given: &Given, appenders: Appenders, ratio_min: f64, fewer: u64) -> Wo
     entries.extend(logs.map(|engine| entry_of_log(engine, appenders, window)));
     Workload {
         group: "follow",
-        title: match appenders {
-            Appenders::Threads(threads) => {
-                format!("durable appends with all indexes following, {threads} threads")
+        title: format!(
+            "durable appends with all indexes following, {}",
+            match appenders {
+                Appenders::Threads(threads) => format!("{threads} threads"),
+                Appenders::Tasks(tasks) => format!("{tasks} tasks"),
             }
-        },
+        ),
         entries,
         reference: Some(wal::REFERENCE_BATCHED),
         figure: Figure::RecordsPerSecond,

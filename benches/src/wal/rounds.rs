@@ -19,6 +19,8 @@ mod lasting;
 mod tasks;
 mod unwaited;
 
+pub(crate) use tasks::WORKERS as TASK_WORKERS;
+
 /// Does what is asked.
 pub(super) fn run(engine: &dyn Engine, directory: &Path, job: &Job) -> Result<Outcome> {
     let round = Round { engine, directory };

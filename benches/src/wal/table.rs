@@ -1,6 +1,7 @@
 //! The table: which workloads there are, what takes part in each, and what Runledger aims at.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -25,6 +26,9 @@ pub(super) struct Extent {
     /// Durable appends by which device bytes are counted.
     pub(super) device_records: u64,
 }
+
+/// How long a log goes on being appended to before its process is killed.
+const UNTIL_KILLED: Duration = Duration::from_millis(150);
 
 /// All workloads, in the order of the table. `real_data` is a directory of transcripts.
 pub(super) fn workloads(extent: &Extent, real_data: Option<&Path>) -> Result<Vec<Workload>> {
@@ -134,7 +138,7 @@ fn open(records: u64, peers: &[&'static str]) -> Workload {
         entries: entries(&names, &Job::OpenAndGoOn { records }),
         reference: None,
         figure: Figure::Milliseconds,
-        setting: Setting::Killed { check: job::Job::Wal(Job::Compare { records }) },
+        setting: Setting::Killed { after: UNTIL_KILLED, check: job::Job::Wal(Job::Compare { records }) },
         aim: Aim { figure_max: Some(5.0), ..Aim::default() },
     }
 }

@@ -8,7 +8,7 @@ impl Corpus {
     pub(crate) fn answer(&self, question: &Question) -> Answer {
         let mut answer = Answer::default();
         match *question {
-            Question::Get { number, .. } => self.add(&mut answer, number),
+            Question::Get { number, .. } => answer.event(number, &[]),
             Question::Run { run } => self.select(&mut answer, |fact| fact.run == run),
             Question::AgentRange { agent, from_ns } => {
                 self.select(&mut answer, |fact| u32::from(fact.agent) == agent && fact.time_ns >= from_ns);
@@ -42,10 +42,6 @@ impl Corpus {
         let mut found: Vec<_> =
             numbered.filter(|(_, fact)| matches(fact)).map(|(number, fact)| (fact.time_ns, number)).collect();
         found.sort_unstable();
-        found.iter().take(PAGE_EVENTS).for_each(|(_, number)| self.add(answer, *number));
-    }
-
-    fn add(&self, answer: &mut Answer, number: u64) {
-        answer.event(&self.id(number).unwrap_or_default());
+        found.iter().take(PAGE_EVENTS).for_each(|(_, number)| answer.event(*number, &[]));
     }
 }

@@ -198,7 +198,7 @@ impl<S: Store> OpenStore<S> {
                 let row = Row::new(bytes);
                 let matches = condition.map_or(Ok(true), |condition| condition.holds(row))?;
                 if matches {
-                    answer.payload(row.id()?, bytes);
+                    answer.event(u64::from_be_bytes(*number), bytes);
                 }
                 Ok(matches)
             })?;
@@ -259,7 +259,7 @@ impl<S: Store> Opened for OpenStore<S> {
                     view.get(IDS, &id, |bytes| Ok(*bytes.first_chunk::<8>().context("no number")?))?;
                 let number = number.context("an event is missing")?;
                 view.get(EVENTS, &number, |row| {
-                    answer.payload(Row::new(row).id()?, row);
+                    answer.event(u64::from_be_bytes(number), row);
                     Ok(())
                 })?;
             }

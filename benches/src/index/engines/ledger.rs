@@ -1,6 +1,7 @@
 //! Runledger, as a program would use it: events through `Ledger`, default options.
 //!
-//! An answer's events come decoded: every field of each is there, not only its bytes.
+//! Its questions are asked for records: bytes that nobody has decoded yet, as the other engines' rows are. That an event's
+//! number here is its number there is what the log promises.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,9 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use runledger::{Durability, Event, EventFilter, EventId, Ledger, LedgerOptions, StoredEvent, Timestamp};
+use runledger::{Durability, Event, EventFilter, EventId, Ledger, LedgerOptions, Timestamp};
 
-use crate::index::corpus::{AGENTS, Corpus, Dimension, KINDS};
+use crate::index::corpus::{Corpus, Dimension, KINDS};
 use crate::index::engine::{Engine, Files, Indexes, Opened};
 use crate::index::engines::LEDGER;
 use crate::index::question::{Answer, PAGE_EVENTS, Question};
@@ -67,15 +68,11 @@ impl Engine for RunledgerIndex {
 
 impl OpenLedger {
     fn page(&self, filter: &EventFilter, answer: &mut Answer) -> Result<()> {
-        for stored in self.ledger.events(filter)?.items {
-            add(&stored, answer);
+        for record in self.ledger.records(filter)?.items {
+            answer.event(record.seq().get(), record.payload());
         }
         Ok(())
     }
-}
-
-fn add(stored: &StoredEvent, answer: &mut Answer) {
-    answer.event(&stored.event.event_id.to_bytes());
 }
 
 fn page_of() -> EventFilter {
@@ -125,8 +122,8 @@ impl Opened for OpenLedger {
         let agent_name = |agent| Some(Dimension::Agent.name(agent).into());
         match *question {
             Question::Get { id, .. } => {
-                let stored = self.ledger.event(EventId::from_bytes(id))?.context("an event is missing")?;
-                add(&stored, answer);
+                let record = self.ledger.record(EventId::from_bytes(id))?.context("an event is missing")?;
+                answer.event(record.seq().get(), record.payload());
             }
             Question::Run { run } => {
                 let run = Some(Dimension::Run.name(run).into());
@@ -154,12 +151,9 @@ impl Opened for OpenLedger {
                 answer.count(agent, self.ledger.count(&filter)?);
             }
             Question::CountByAgent => {
-                for agent in 0..AGENTS {
-                    let filter = EventFilter { agent: agent_name(agent), ..EventFilter::default() };
-                    match self.ledger.count(&filter)? {
-                        0 => {}
-                        count => answer.count(agent, count),
-                    }
+                let counts = self.ledger.count_by(runledger::Dimension::Agent, &EventFilter::default())?;
+                for (name, events) in counts.by_value {
+                    super::count_named(answer, name.as_bytes(), events)?;
                 }
             }
         }

@@ -103,13 +103,13 @@ impl ToSql for Field<'_> {
 impl OpenTable {
     /// Has every row of an answer looked at.
     fn page(&self, condition: &str, values: &[&dyn ToSql], answer: &mut Answer) -> Result<()> {
-        let statement =
-            format!("SELECT row FROM events WHERE {condition} ORDER BY time, number LIMIT {PAGE_EVENTS}");
+        let statement = format!(
+            "SELECT number, row FROM events WHERE {condition} ORDER BY time, number LIMIT {PAGE_EVENTS}"
+        );
         let mut statement = self.connection.prepare_cached(&statement)?;
         let mut rows = statement.query(values)?;
         while let Some(row) = rows.next()? {
-            let bytes = row.get_ref(0)?.as_blob()?;
-            answer.payload(Row::new(bytes).id()?, bytes);
+            answer.event(u64::try_from(row.get::<_, i64>(0)?)?, row.get_ref(1)?.as_blob()?);
         }
         Ok(())
     }
@@ -162,11 +162,11 @@ impl Opened for OpenTable {
     fn answer(&self, question: &Question, answer: &mut Answer) -> Result<()> {
         match *question {
             Question::Get { id, .. } => {
-                let mut statement = self.connection.prepare_cached("SELECT row FROM events WHERE id = ?")?;
+                let mut statement =
+                    self.connection.prepare_cached("SELECT number, row FROM events WHERE id = ?")?;
                 let mut rows = statement.query([&id[..]])?;
                 let row = rows.next()?.context("an event is missing")?;
-                let bytes = row.get_ref(0)?.as_blob()?;
-                answer.payload(Row::new(bytes).id()?, bytes);
+                answer.event(u64::try_from(row.get::<_, i64>(0)?)?, row.get_ref(1)?.as_blob()?);
             }
             Question::Run { run } => self.page("run = ?", &[&Dimension::Run.name(run)], answer)?,
             Question::AgentRange { agent, from_ns } => {

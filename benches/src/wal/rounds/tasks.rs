@@ -16,7 +16,7 @@ use crate::wal::engine::Log;
 use crate::wal::payload::{Payloads, payload};
 
 /// Threads of the runtime.
-const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 2;
 
 /// One round.
 pub(super) fn run(round: &Round<'_>, tasks: u64, window: &Window) -> Result<Outcome> {
