@@ -30,7 +30,7 @@ mod tests;
 
 pub use error::{DecodeError, EncodeError};
 pub(crate) use identity::content_digest;
-pub(crate) use identity::retry_digest;
+pub(crate) use identity::{payload_digest, retry_digest};
 pub use leaf::EventLeaf;
 
 use header::{HEADER_BYTES, Malformed, Parts, PayloadHeader, assemble};

@@ -50,6 +50,7 @@ mod query;
 mod rollup;
 mod run_status;
 mod run_summary;
+mod salt;
 mod source_digest;
 mod subject;
 mod time;

@@ -9,6 +9,7 @@ use super::in_flight::{Entry, InFlight};
 use super::interruptions::Interruptions;
 use super::read::seq_of;
 use crate::planted::{Bug, planted};
+use crate::salt;
 use crate::{AppendError, CloseError, Event, EventId, WriterInstance, codec, names};
 
 /// What a ledger that is open for writing has beside its readers.
@@ -184,31 +185,24 @@ impl Ledger {
     }
 }
 
-fn pending(log: &Wal, event_id: EventId, known: Entry, digest: [u8; 16]) -> Result<Submitted, AppendError> {
-    if known.digest != digest {
-        return Err(AppendError::Conflict { event_id, seq: known.seq });
-    }
-    let Entry { seq, leaf, .. } = known;
-    Ok(Submitted { event_id, place: Place::Pending { seq, leaf, log: log.clone() } })
-}
-
 impl Asker {
     pub(super) fn submit(&self, mut event: Event, durability: Durability) -> Result<Submitted, AppendError> {
         let writer = self.writer.as_ref().ok_or(AppendError::ReadOnly)?;
         event.writer_instance.get_or_insert(writer.instance);
         let event_id = event.event_id;
         names::check(&event)?;
-        let payload = codec::encode(&event, salt())?;
+        let payload = codec::encode(&event, salt::next())?;
+        let digest = codec::payload_digest(&payload);
         let prepared = writer.log.prepare(payload)?;
-        let digest = codec::retry_digest(&event);
         // Held while the log gives out a number, so that two events of one id can't both be new.
         let mut in_flight = writer.in_flight.lock();
         in_flight.forget_before(self.index.indexed_end());
         if let Some(known) = in_flight.get(event_id) {
-            return pending(&writer.log, event_id, known, digest);
+            drop(in_flight);
+            return self.pending(&writer.log, &event, known, digest);
         }
         let forgotten_end = in_flight.forgotten_end();
-        if let Some(place) = self.stored(event_id, digest, forgotten_end)? {
+        if let Some(place) = self.stored(&event, forgotten_end)? {
             return Ok(Submitted { event_id, place });
         }
         let leaf = prepared.leaf();
@@ -217,16 +211,37 @@ impl Asker {
         Ok(Submitted { event_id, place: Place::New(ticket) })
     }
 
+    /// What becomes of `event`, whose id was handed to the log before.
+    fn pending(
+        &self,
+        log: &Wal,
+        event: &Event,
+        known: Entry,
+        digest: [u8; 16],
+    ) -> Result<Submitted, AppendError> {
+        let (event_id, Entry { seq, leaf, .. }) = (event.event_id, known);
+        if known.digest != digest {
+            // Another event, or the same as another process wrote it down: its record tells, once it can be read.
+            log.sync()?;
+            let stored = self.stored_event(seq)?;
+            if stored.is_none_or(|stored| !is_retry(&stored.event, event)) {
+                return Err(AppendError::Conflict { event_id, seq });
+            }
+        }
+        Ok(Submitted { event_id, place: Place::Pending { seq, leaf, log: log.clone() } })
+    }
+
     /// Where the event of this id is stored before `end`, if it is; a conflict if with other content. An index that
     /// can't say so now holds nobody up: it decides itself when it comes to the event.
-    fn stored(&self, event_id: EventId, digest: [u8; 16], end: Seq) -> Result<Option<Place>, AppendError> {
+    fn stored(&self, event: &Event, end: Seq) -> Result<Option<Place>, AppendError> {
+        let event_id = event.event_id;
         if planted(Bug::NeverLookUpIds) {
             return Ok(None);
         }
         let found = self.ask_if_following(end, |view| seq_of(view, event_id))?;
         let Some(seq) = found.flatten() else { return Ok(None) };
         let Some(stored) = self.stored_event(seq)? else { return Ok(None) };
-        if codec::retry_digest(&stored.event) == digest {
+        if is_retry(&stored.event, event) {
             Ok(Some(Place::Stored { seq, leaf: stored.leaf }))
         } else {
             Err(AppendError::Conflict { event_id, seq })
@@ -234,7 +249,7 @@ impl Asker {
     }
 }
 
-/// 16 random bytes: without them an erased part could be guessed from its hash.
-fn salt() -> [u8; 16] {
-    uuid::Uuid::new_v4().into_bytes()
+/// Whether `event` says what `stored` does, whichever process wrote them down.
+fn is_retry(stored: &Event, event: &Event) -> bool {
+    codec::retry_digest(stored) == codec::retry_digest(event)
 }

@@ -1,6 +1,8 @@
 //! Appending once, twice, too much.
 
-use runledger_audit::{AppendError, Durability, ErrorClass, Event, Json, NAME_BYTES_MAX, Seq};
+use runledger_audit::{
+    AppendError, Durability, ErrorClass, Event, Json, NAME_BYTES_MAX, Seq, WriterInstance,
+};
 
 use super::{Place, custom};
 
@@ -34,6 +36,26 @@ fn the_same_id_with_other_content_is_a_conflict_in_flight_and_stored() {
     let conflict = place.open().append(other).unwrap_err();
     assert!(matches!(conflict, AppendError::Conflict { seq, .. } if seq == Seq::new(0)), "{conflict}");
     assert_eq!(conflict.class(), ErrorClass::Refused);
+}
+
+#[test]
+fn an_event_in_flight_that_another_process_wrote_down_too_is_a_retry() {
+    let place = Place::new();
+    let ledger = place.open();
+    let written_by = |bytes: [u8; 16], event: &Event| Event {
+        writer_instance: Some(WriterInstance::from_bytes(bytes)),
+        ..event.clone()
+    };
+    let event = custom("a");
+    // Held back, so that it stays in flight.
+    ledger.pause_index();
+    let first = ledger.submit(written_by([1; 16], &event), Durability::Buffered).unwrap();
+    let again = ledger.submit(written_by([2; 16], &event), Durability::Buffered).unwrap();
+    assert_eq!((again.seq(), again.is_duplicate()), (first.seq(), true));
+    let other = Event { outcome: Some("failure".into()), ..written_by([2; 16], &event) };
+    let conflict = ledger.submit(other, Durability::Buffered).unwrap_err();
+    assert!(matches!(conflict, AppendError::Conflict { seq, .. } if seq == first.seq()), "{conflict}");
+    ledger.resume_index();
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl<'b> Ascending<'b> {
 
     /// Hands each number to `take`, in order, until that says no. `None` when it did, or when the bytes don't have
     /// them all, or they descend.
+    #[inline]
     pub(crate) fn decode_all(&self, mut take: impl FnMut(u64) -> Option<()>) -> Option<()> {
         match self.count {
             0 => return Some(()),
@@ -93,14 +94,15 @@ impl<'b> Ascending<'b> {
         if self.span == 0 {
             return (1..self.count).try_for_each(|_| take(0));
         }
-        let inner_count = self.inner;
         let (mut previous, mut found, mut index) = (0, 0, 0);
-        while found < inner_count {
+        while found < self.inner {
             let mut word = bits::word(self.high, index)?;
-            while word != 0 && found < inner_count {
+            while word != 0 && found < self.inner {
                 let bit = index * 64 + word.trailing_zeros() as usize;
                 word &= word - 1;
-                let number = self.join(found, bit.checked_sub(found)? as u64)?;
+                let high = bit.checked_sub(found)? as u64;
+                // Where events are many there are no low bits, and these are most of all lists that are read.
+                let number = if self.low_bits == 0 { high } else { self.join(found, high)? };
                 if number < previous || number > self.span {
                     return None;
                 }
@@ -113,6 +115,7 @@ impl<'b> Ascending<'b> {
         take(self.span)
     }
 
+    #[inline]
     fn join(&self, inner: usize, high: u64) -> Option<u64> {
         let low = bits::get(self.low, inner, self.low_bits)?;
         Some(high.checked_shl(self.low_bits)? | low)

@@ -40,6 +40,7 @@ fn lowest(base: Option<u32>) -> u64 {
 /// The head of a list: what a search needs to know.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Postings<'b> {
+    count: usize,
     first: u32,
     last: u32,
     numbers: Ascending<'b>,
@@ -56,7 +57,7 @@ impl<'b> Postings<'b> {
         let last = u32::try_from(last).ok().filter(|last| *last < positions)?;
         let first = u32::try_from(first).ok()?;
         let (numbers, rest) = Ascending::split_off(count, excess, bytes)?;
-        rest.is_empty().then_some(Self { first, last, numbers })
+        rest.is_empty().then_some(Self { count, first, last, numbers })
     }
 
     pub(crate) fn last(&self) -> u32 {
@@ -66,17 +67,16 @@ impl<'b> Postings<'b> {
     /// Replaces what is in `ordinals` by the list's. `None`, with `ordinals` empty, if they don't ascend to the last.
     pub(crate) fn decode_all(&self, ordinals: &mut Vec<u32>) -> Option<()> {
         ordinals.clear();
-        let (first, mut index) = (self.first, 0);
-        let decoded = self.numbers.decode_all(|number| {
+        let mut decoded = [0; BLOCK_ORDINALS];
+        let mut slots = decoded.iter_mut().zip(self.first..);
+        self.numbers.decode_all(|number| {
+            let (slot, lowest) = slots.next()?;
             // The span is below 2^32, and no number is above it.
-            ordinals.push(u32::try_from(number).ok()?.checked_add(index)?.checked_add(first)?);
-            index += 1;
+            *slot = u32::try_from(number).ok()?.checked_add(lowest)?;
             Some(())
-        });
-        if decoded.is_none() {
-            ordinals.clear();
-        }
-        decoded
+        })?;
+        ordinals.extend_from_slice(decoded.get(..self.count)?);
+        Some(())
     }
 }
 

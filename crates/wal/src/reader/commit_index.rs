@@ -3,6 +3,8 @@
 //! Only what is durable is looked at, so what doesn't make sense there is damage. Behind damage the index goes on at
 //! the next frame that is valid; what lies between is reported to whoever asks for it.
 
+use std::collections::{BTreeMap, btree_map};
+
 use crate::damage::{Damage, Problem};
 use crate::error::ReadError;
 use crate::segment::Segment;
@@ -25,6 +27,10 @@ const NEAR_RECORDS: u64 = 64;
 /// with holes costs who made it nothing, and must not cost its reader an entry for each record of zeroes.
 const DAMAGED_SINGLY_MAX: usize = 1000;
 
+/// When the places of more records than this are held, they are forgotten: 16 bytes each, and a segment of 64 MiB full of
+/// small events has about so many. Whoever asks for scattered records of a growing segment walks each commit once.
+const OPENED_RECORDS_MAX: u64 = 1 << 18;
+
 /// The commits of a segment, as far as they were looked at.
 #[derive(Debug)]
 pub(super) struct CommitIndex {
@@ -32,8 +38,10 @@ pub(super) struct CommitIndex {
     end: Place,
     /// Where the next segment starts, if there was one when this one was opened.
     next_segment: Option<Seq>,
-    /// The records of the multi-record commit that was used last.
-    opened: Option<OpenedCommit>,
+    /// The records of multi-record commits that were used, by the first of each.
+    opened: BTreeMap<Seq, OpenedCommit>,
+    /// How many records these have.
+    opened_records: u64,
 }
 
 #[derive(Debug)]
@@ -53,7 +61,6 @@ pub(super) enum RecordPlace {
 /// A commit whose records were walked through.
 #[derive(Debug)]
 struct OpenedCommit {
-    first_seq: Seq,
     /// The records that are sound and surely where their numbers say, in order.
     sound: Vec<(Seq, u64)>,
     damage: Vec<Damage>,
@@ -70,7 +77,13 @@ impl Entry {
 
 impl CommitIndex {
     pub(super) fn new(header: &SegmentHeader, next_segment: Option<Seq>) -> CommitIndex {
-        CommitIndex { entries: Vec::new(), end: Place::start_of(header), next_segment, opened: None }
+        CommitIndex {
+            entries: Vec::new(),
+            end: Place::start_of(header),
+            next_segment,
+            opened: BTreeMap::new(),
+            opened_records: 0,
+        }
     }
 
     /// Where this record lies.
@@ -183,14 +196,21 @@ impl CommitIndex {
         seq: Seq,
     ) -> Result<RecordPlace, StorageError> {
         let (commit_end, commit_time_ns) = (commit.end(), commit.frame.commit_time_ns);
+        if self.opened_records > OPENED_RECORDS_MAX {
+            self.opened.clear();
+            self.opened_records = 0;
+        }
         if commit.frame.records == 1 {
             let offset = commit.records_offset();
             return Ok(RecordPlace::At { offset, commit_end, commit_time_ns });
         }
-        if self.opened.as_ref().is_none_or(|opened| opened.first_seq != commit.frame.first_seq) {
-            self.opened = Some(OpenedCommit::walk(segment, commit)?);
-        }
-        let opened = self.opened.as_ref().expect("it was just opened");
+        let opened = match self.opened.entry(commit.frame.first_seq) {
+            btree_map::Entry::Occupied(opened) => opened.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                self.opened_records += u64::from(commit.frame.records);
+                place.insert(OpenedCommit::walk(segment, commit)?)
+            }
+        };
         Ok(match opened.offset_of(seq) {
             Some(offset) => RecordPlace::At { offset, commit_end, commit_time_ns },
             None => RecordPlace::Damaged(opened.damage_of(seq, segment, commit)),
@@ -218,8 +238,7 @@ impl OpenedCommit {
                 }
             }
         }
-        let opened =
-            OpenedCommit { first_seq: commit.frame.first_seq, sound: Vec::new(), damage: Vec::new() };
+        let opened = OpenedCommit { sound: Vec::new(), damage: Vec::new() };
         let mut window = Window::new(&segment.file, commit.end());
         let mut collect = Collect { opened, segment };
         walk_records(&mut window, &segment.header, commit, None, &mut collect)?;

@@ -147,7 +147,33 @@ fn a_commit_of_holes_costs_neither_memory_nor_an_entry_for_each_record() {
         let place = index.place_of(&segment, Seq::new(seq), end).unwrap();
         assert!(matches!(place, super::RecordPlace::Damaged(_)));
     }
-    let opened = index.opened.unwrap();
+    let (_, opened) = index.opened.pop_first().unwrap();
     assert!(opened.sound.is_empty() && opened.damage.len() <= super::DAMAGED_SINGLY_MAX);
     assert_eq!(opened.damage.last().unwrap().seq_to, end);
+}
+
+#[test]
+fn scattered_records_of_a_growing_segment_walk_each_commit_once_and_their_places_stay_few() {
+    let (_folder, path) = place();
+    let commits: u32 = 5;
+    let (wal, _) = open_in(&path);
+    for commit in 0..commits {
+        let payloads: Vec<Vec<u8>> = (0..40_u32).map(|record| vec![commit as u8, record as u8]).collect();
+        wal.append_batch(&payloads, Durability::Durable).unwrap();
+    }
+    kill(wal);
+    let storage = crate::DiskStorage;
+    let open = crate::segment::Segment::open_first(&storage, &path, Seq::ZERO, crate::OpenMode::Read);
+    let segment = open.unwrap();
+    let mut index = super::CommitIndex::new(&segment.header, None);
+    let end = Seq::new(u64::from(commits) * 40);
+    for seq in (0..end.get()).map(|number| number * 37 % end.get()) {
+        let place = index.place_of(&segment, Seq::new(seq), end).unwrap();
+        assert!(matches!(place, super::RecordPlace::At { .. }));
+    }
+    assert_eq!((index.opened.len(), index.opened_records), (5, 200));
+    // As if they were many more.
+    index.opened_records = super::OPENED_RECORDS_MAX + 1;
+    index.place_of(&segment, Seq::new(3), end).unwrap();
+    assert_eq!((index.opened.len(), index.opened_records), (1, 40));
 }

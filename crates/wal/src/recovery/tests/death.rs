@@ -340,27 +340,3 @@ fn torn_bytes_are_in_one_file_or_another_whenever_recovery_dies() {
         }
     }
 }
-
-#[test]
-fn what_a_rebuilt_watermark_covers_is_on_the_medium() {
-    for disk in [SimulatedDisk::default(), SimulatedDisk::ruinous()] {
-        let options = |disk: &SimulatedDisk| options(disk).background(Background::Caller);
-        let (wal, _) = Wal::open(&path(), options(&disk)).unwrap();
-        wal.append(&long_payload(0), Durability::Durable).unwrap();
-        for number in 1..4 {
-            wal.append(&long_payload(number), Durability::Written).unwrap();
-        }
-        let disk = disk.after_kill();
-        disk.remove(&path().join(WATERMARK_NAME)).unwrap();
-        let repaired = RecoverOptions::new().storage(Arc::new(disk.clone()));
-        assert_eq!(recover(&path(), &repaired).unwrap().records, 4);
-        for choices in 0..20 {
-            let (wal, _) = Wal::open(&path(), options(&disk.after_power_cut(choices))).unwrap();
-            assert_eq!(
-                payloads(&wal.reader()),
-                (0..4).map(long_payload).collect::<Vec<_>>(),
-                "cut {choices}"
-            );
-        }
-    }
-}
