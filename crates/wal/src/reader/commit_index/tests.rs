@@ -155,10 +155,10 @@ fn a_commit_of_holes_costs_neither_memory_nor_an_entry_for_each_record() {
 #[test]
 fn scattered_records_of_a_growing_segment_walk_each_commit_once_and_their_places_stay_few() {
     let (_folder, path) = place();
-    let commits: u32 = 5;
+    let commits: u8 = 5;
     let (wal, _) = open_in(&path);
     for commit in 0..commits {
-        let payloads: Vec<Vec<u8>> = (0..40_u32).map(|record| vec![commit as u8, record as u8]).collect();
+        let payloads: Vec<Vec<u8>> = (0..40).map(|record| vec![commit, record]).collect();
         wal.append_batch(&payloads, Durability::Durable).unwrap();
     }
     kill(wal);

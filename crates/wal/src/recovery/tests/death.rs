@@ -9,10 +9,7 @@ use crate::segment::name::{WATERMARK_NAME, segment_name};
 use crate::storage::{OpenMode, Storage};
 use crate::testing::simulated::{Event, MOUNTED, SimulatedDisk};
 use crate::testing::{kill, payloads};
-use crate::{
-    Background, Durability, Options, Reader, ReaderOptions, RecoverOptions, Seq, VerifyOptions, Wal, recover,
-    verify,
-};
+use crate::{Background, Durability, Options, Reader, ReaderOptions, Seq, VerifyOptions, Wal, verify};
 
 /// How many of the possible states of the disk are looked at after each power cut.
 const POWER_CUTS: u64 = 3;
