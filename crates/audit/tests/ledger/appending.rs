@@ -48,14 +48,14 @@ fn an_event_in_flight_that_another_process_wrote_down_too_is_a_retry() {
     };
     let event = custom("a");
     // Held back, so that it stays in flight.
-    ledger.pause_index();
+    ledger.pause_index().unwrap();
     let first = ledger.submit(written_by([1; 16], &event), Durability::Buffered).unwrap();
     let again = ledger.submit(written_by([2; 16], &event), Durability::Buffered).unwrap();
     assert_eq!((again.seq(), again.is_duplicate()), (first.seq(), true));
     let other = Event { outcome: Some("failure".into()), ..written_by([2; 16], &event) };
     let conflict = ledger.submit(other, Durability::Buffered).unwrap_err();
     assert!(matches!(conflict, AppendError::Conflict { seq, .. } if seq == first.seq()), "{conflict}");
-    ledger.resume_index();
+    ledger.resume_index().unwrap();
 }
 
 #[test]
