@@ -81,8 +81,16 @@ planted_bugs! {
     MergeDropsDeletions = "merge-drops-deletions",
     /// A merge lets the older of two values win.
     MergeOldestWins = "merge-oldest-wins",
+    /// A merge drops the ends of positions that are not among its tables. What ended comes back.
+    MergeForgetsEnds = "merge-forgets-ends",
+    /// A merge notes that a position ended, and leaves it among what has not.
+    MergeLeavesEndedLive = "merge-leaves-ended-live",
+    /// A merge leaves ordinals as they were in each table. They lead to other positions.
+    MergeKeepsOrdinals = "merge-keeps-ordinals",
 
     // What a view shows.
     /// A batch's checkpoint is visible before its keys.
     CheckpointBeforeBatch = "checkpoint-before-batch",
+    /// What ended in a newer table than the one that has it counts.
+    CountPendingEnds = "count-pending-ends",
 }

@@ -12,6 +12,7 @@ use super::names::LayerNames;
 use super::ordinal_map::OrdinalMap;
 use super::{Layer, List, Section};
 use crate::error::WriteError;
+use crate::planted::{Bug, planted};
 use crate::position::Position;
 
 /// Who takes what a merge makes, in this order: all positions, the streams by section and name, ends by ordinal, pending
@@ -43,7 +44,8 @@ pub(crate) fn merge(
     let mut moved = BTreeMap::new();
     merge_section(layers, &maps, Section::Live, sink, pace, |name, ordinals, sink| {
         let is_new = |ordinal: &u32| ends.newly.binary_search(ordinal).is_ok();
-        if ends.newly.is_empty() || !ordinals.iter().any(is_new) {
+        let nothing_moves = ends.newly.is_empty() || planted(Bug::MergeLeavesEndedLive);
+        if nothing_moves || !ordinals.iter().any(is_new) {
             return sink.ordinals(ordinals);
         }
         let (ended, live): (Vec<u32>, Vec<u32>) = ordinals.iter().partition(|ordinal| is_new(ordinal));
@@ -54,6 +56,7 @@ pub(crate) fn merge(
     for (ordinal, number) in &ends.own {
         sink.ended(*ordinal, *number)?;
     }
+    let keep_pending = keep_pending && !planted(Bug::MergeForgetsEnds);
     for (position, number) in ends.pending.iter().filter(|_| keep_pending) {
         sink.pending_end(*position, *number)?;
     }

@@ -3,6 +3,8 @@
 //! Invariant: ascending ordinals have ascending images. Positions that stay neighbours take no room of their own: layers
 //! mostly follow one another in time, so that a map of millions of positions is a few numbers.
 
+use crate::planted::{Bug, planted};
+
 /// Maps the ordinals of one input to those of the output.
 #[derive(Debug, Default)]
 pub(super) struct OrdinalMap {
@@ -14,6 +16,7 @@ pub(super) struct OrdinalMap {
 impl OrdinalMap {
     /// The next ordinal of the input has this place in the output, above all before.
     pub(super) fn push(&mut self, image: u32) {
+        let image = if planted(Bug::MergeKeepsOrdinals) { self.count } else { image };
         let follows =
             self.pieces.last().is_some_and(|(from, to)| self.count - from == image.wrapping_sub(*to));
         if !follows {
