@@ -24,6 +24,9 @@ pub(crate) struct EventIndexer {
     ledger_id: LedgerId,
     /// For the events that a newer one supersedes: what they added to figures is taken out again.
     reader: Reader,
+    /// Whether any event is known to be superseded, once that was looked up for the batch. Mostly none is, and no event needs
+    /// to be looked for among them.
+    any_superseded: Option<bool>,
     /// The runs that the batch has changed so far.
     runs: HashMap<String, ChangedRun>,
     names: Names,
@@ -49,7 +52,7 @@ impl Placed {
 
 impl EventIndexer {
     pub(crate) fn new(ledger_id: LedgerId, reader: Reader) -> Self {
-        Self { ledger_id, reader, runs: HashMap::new(), names: Names::default() }
+        Self { ledger_id, reader, any_superseded: None, runs: HashMap::new(), names: Names::default() }
     }
 
     fn index_event(&mut self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
@@ -61,14 +64,23 @@ impl EventIndexer {
             return Ok(());
         }
         pending.put(id_key, key::event_id::value(*seq));
-        if pending.get(key::superseded::key(event.event_id))?.is_some() {
-            // Its newer version came first (a copied ledger fed back in another order).
+        if self.is_superseded(event.event_id, pending)? {
             return Ok(());
         }
         if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
             self.supersede(old, placed, pending)?;
         }
         self.add(placed, pending)
+    }
+
+    /// Whether the newer version of an event came first (a copied ledger fed back in another order).
+    fn is_superseded(&mut self, event: EventId, pending: &mut Pending<'_>) -> Result<bool, IndexError> {
+        let any = match self.any_superseded {
+            Some(any) => any,
+            None => pending.was_applied(&key::superseded::prefix())?,
+        };
+        self.any_superseded = Some(any);
+        Ok(any && pending.get(key::superseded::key(event))?.is_some())
     }
 
     /// Marks `old`, and the version that had replaced it before, as replaced by `placed`.
@@ -83,6 +95,7 @@ impl EventIndexer {
         while let Some(value) = pending.get(key::superseded::key(newest_before))? {
             newest_before = key::superseded::decode_value(&value)?.1;
         }
+        self.any_superseded = Some(true);
         let value = key::superseded::value(placed.seq, placed.event.event_id);
         pending.put(key::superseded::key(old), value.clone());
         pending.put(key::superseded::key(newest_before), value);
@@ -186,6 +199,7 @@ impl Indexer for EventIndexer {
 
     fn begin(&mut self) {
         self.runs.clear();
+        self.any_superseded = None;
     }
 
     fn finish(&mut self, pending: &mut Pending<'_>) -> Result<(), IndexError> {

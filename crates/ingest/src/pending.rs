@@ -1,6 +1,6 @@
 //! The index as an indexer sees it: what is in the store, and over it what the batch under construction changes.
 
-use runledger_store::{Batch, Change, Position, ReadError, View};
+use runledger_store::{Batch, Change, KeyRange, Position, ReadError, View};
 
 /// A batch under construction over a view of the store. Reads see the batch's own writes.
 #[derive(Debug)]
@@ -45,6 +45,13 @@ impl<'a> Pending<'a> {
             Some(Change::Delete) => Ok(None),
             None => self.view.get(key).inspect_err(|error| self.damage = Some(error.clone())),
         }
+    }
+
+    /// Whether any key that starts with `prefix` was there before this batch.
+    pub fn was_applied(&mut self, prefix: &[u8]) -> Result<bool, ReadError> {
+        let mut cursor = self.view.cursor(KeyRange::prefix(prefix));
+        cursor.seek_to_first().inspect_err(|error| self.damage = Some(error.clone()))?;
+        Ok(cursor.key().is_some())
     }
 
     /// Why the store must be built anew, if a read found that.

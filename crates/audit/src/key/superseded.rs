@@ -5,6 +5,11 @@ use runledger_wal::Seq;
 use super::{MalformedKey, Tag, seq_from_bytes};
 use crate::EventId;
 
+/// What every such key starts with.
+pub(crate) fn prefix() -> [u8; 1] {
+    [Tag::Superseded.byte()]
+}
+
 pub(crate) fn key(superseded: EventId) -> Vec<u8> {
     [&[Tag::Superseded.byte()], &superseded.to_bytes()[..]].concat()
 }
