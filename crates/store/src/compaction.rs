@@ -208,6 +208,9 @@ impl Core {
 
 /// A cursor over `tables`, which go from the oldest to the newest.
 pub(crate) fn merged(tables: &[Arc<Table>]) -> MergeCursor {
+    for table in tables {
+        table.read_ahead();
+    }
     let tables = if planted(Bug::MergeForgetsOldest) { tables.get(1..).unwrap_or_default() } else { tables };
     let newest_first: Vec<_> =
         if planted(Bug::MergeOldestWins) { tables.iter().collect() } else { tables.iter().rev().collect() };

@@ -11,6 +11,8 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 
+use memmap2::Advice;
+
 /// The contents of a sealed file, as memory.
 pub struct Map(Contents);
 
@@ -32,7 +34,18 @@ impl Map {
         // crate truncates or overwrites a segment, in this or another process, so the memory doesn't change while it
         // is borrowed. Every byte that is read from it is checked against its checksum before it is believed.
         let map = unsafe { memmap2::Mmap::map(file) }?;
+        // Records are read here and there. Without this the system reads megabytes around each of them, if they aren't
+        // in its cache. A system that takes no advice is only slower.
+        let _ = map.advise(Advice::Random);
         Ok(Map(Contents::Mapped(map)))
+    }
+
+    /// Has the system read these bytes of the file into its cache, without waiting for it.
+    pub(crate) fn read_ahead(&self, offset: usize, bytes: usize) {
+        if let Contents::Mapped(map) = &self.0 {
+            let bytes = bytes.min(map.len().saturating_sub(offset));
+            let _ = map.advise_range(Advice::WillNeed, offset, bytes);
+        }
     }
 
     /// The file's bytes.

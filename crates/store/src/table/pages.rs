@@ -91,6 +91,11 @@ impl TableFile {
         &self.name
     }
 
+    /// Has the system fetch all of it.
+    pub(crate) fn read_ahead(&self) {
+        self.map.read_ahead();
+    }
+
     /// The bytes in `range`, checked.
     #[inline]
     pub(crate) fn bytes(&self, range: Range<usize>) -> Result<&[u8], Damage> {

@@ -63,6 +63,11 @@ impl Table {
         Ok(Self { meta, file, footer, positions })
     }
 
+    /// Has the system fetch the file, which is going to be read from end to end.
+    pub(crate) fn read_ahead(&self) {
+        self.file.read_ahead();
+    }
+
     pub(crate) fn meta(&self) -> &TableMeta {
         &self.meta
     }

@@ -151,7 +151,11 @@ impl OpenSegment {
     /// The segment with its footer, if that is sound.
     fn sealed(&self) -> Option<Sealed<'_>> {
         let Mapped { map, trailer, footer } = self.mapped.as_ref()?;
-        let check = || Footer::check(*trailer, trailer.footer_of(map.bytes()), &self.segment.header).ok();
+        let check = || {
+            // All of it is checked before any of it is believed: a mebibyte, which is fetched in one go.
+            map.read_ahead(in_memory(trailer.footer_offset), usize::MAX);
+            Footer::check(*trailer, trailer.footer_of(map.bytes()), &self.segment.header).ok()
+        };
         let footer = (*footer.get_or_init(check))?;
         Some(Sealed { segment: &self.segment, map, trailer: *trailer, footer })
     }

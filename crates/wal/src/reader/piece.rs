@@ -17,6 +17,9 @@ const READ_BYTES_MIN: u64 = 16 << 10;
 /// How much is read at a time by one that goes on: little enough to stay in the cache of the processor.
 const READ_BYTES_MAX: u64 = 512 << 10;
 
+/// How far a scan of a mapped segment has the system read ahead, since nobody else does.
+const MAPPED_AHEAD_BYTES: usize = 1 << 20;
+
 /// How much more is read each time.
 const READ_GROWTH: u64 = 4;
 
@@ -26,8 +29,8 @@ const COMMIT_BYTES_MAX: u64 = 4 << 20;
 /// A part of a segment.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// All of it.
-    Mapped(Arc<Map>),
+    /// All of it, and how far the system was asked to read ahead.
+    Mapped(Arc<Map>, usize),
     /// What was read last.
     Read(ReadPiece),
 }
@@ -56,7 +59,7 @@ impl Piece {
     /// How long a commit may be to be held as a whole.
     pub(super) fn commit_bytes_max(&self) -> u64 {
         match self {
-            Piece::Mapped(_) => u64::MAX,
+            Piece::Mapped(..) => u64::MAX,
             Piece::Read(_) => COMMIT_BYTES_MAX,
         }
     }
@@ -72,7 +75,16 @@ impl Piece {
     ) -> Result<bool, StorageError> {
         let Some(end) = offset.checked_add(bytes).filter(|end| *end <= limit) else { return Ok(false) };
         match self {
-            Piece::Mapped(map) => Ok(end <= on_disk(map.bytes().len())),
+            Piece::Mapped(map, asked_to) => {
+                let end_there = usize::try_from(end).unwrap_or(usize::MAX);
+                if end_there > *asked_to {
+                    let begin = usize::try_from(offset).unwrap_or(usize::MAX).max(*asked_to);
+                    let ahead = end_there.saturating_sub(begin).saturating_add(MAPPED_AHEAD_BYTES);
+                    map.read_ahead(begin, ahead);
+                    *asked_to = begin.saturating_add(ahead);
+                }
+                Ok(end <= on_disk(map.bytes().len()))
+            }
             Piece::Read(piece) => {
                 if !piece.holds(offset, end) {
                     piece.refill(file, offset, bytes, limit)?;
@@ -86,7 +98,7 @@ impl Piece {
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
-            Piece::Mapped(map) => map.bytes(),
+            Piece::Mapped(map, _) => map.bytes(),
             Piece::Read(piece) => piece.bytes(),
         }
     }
@@ -95,7 +107,7 @@ impl Piece {
     #[inline]
     pub(super) fn place_of(&self, offset: u64) -> Option<usize> {
         match self {
-            Piece::Mapped(_) => usize::try_from(offset).ok(),
+            Piece::Mapped(..) => usize::try_from(offset).ok(),
             Piece::Read(piece) => usize::try_from(offset.checked_sub(piece.start)?).ok(),
         }
     }
@@ -108,7 +120,7 @@ impl Piece {
     /// All that is there, to be kept.
     pub(super) fn share(&self) -> Block {
         match self {
-            Piece::Mapped(map) => Block::Mapped(Arc::clone(map)),
+            Piece::Mapped(map, _) => Block::Mapped(Arc::clone(map)),
             Piece::Read(piece) => Block::Read(Arc::clone(&piece.memory)),
         }
     }

@@ -93,7 +93,7 @@ impl Run {
         let (place, limit) = (segment.commit_place(seq)?, segment.commits_limit().ok()?);
         let end = segment.end().unwrap_or(Seq::MAX);
         let piece = match segment.map() {
-            Some(map) if purpose == Purpose::Share => Piece::Mapped(map),
+            Some(map) if purpose == Purpose::Share => Piece::Mapped(map, 0),
             _ => Piece::empty(before.map(|run| run.piece)),
         };
         let Place { seq, offset, .. } = place;
