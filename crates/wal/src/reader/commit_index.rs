@@ -196,13 +196,14 @@ impl CommitIndex {
         seq: Seq,
     ) -> Result<RecordPlace, StorageError> {
         let (commit_end, commit_time_ns) = (commit.end(), commit.frame.commit_time_ns);
-        if self.opened_records > OPENED_RECORDS_MAX {
-            self.opened.clear();
-            self.opened_records = 0;
-        }
         if commit.frame.records == 1 {
             let offset = commit.records_offset();
             return Ok(RecordPlace::At { offset, commit_end, commit_time_ns });
+        }
+        let is_new = !self.opened.contains_key(&commit.frame.first_seq);
+        if is_new && self.opened_records > OPENED_RECORDS_MAX {
+            self.opened.clear();
+            self.opened_records = 0;
         }
         let opened = match self.opened.entry(commit.frame.first_seq) {
             btree_map::Entry::Occupied(opened) => opened.into_mut(),

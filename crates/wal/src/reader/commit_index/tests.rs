@@ -175,5 +175,8 @@ fn scattered_records_of_a_growing_segment_walk_each_commit_once_and_their_places
     // As if they were many more.
     index.opened_records = super::OPENED_RECORDS_MAX + 1;
     index.place_of(&segment, Seq::new(3), end).unwrap();
+    assert_eq!(index.opened.len(), 5, "a commit that is at hand is not walked again");
+    index.opened.pop_first();
+    index.place_of(&segment, Seq::new(3), end).unwrap();
     assert_eq!((index.opened.len(), index.opened_records), (1, 40));
 }
