@@ -1,9 +1,9 @@
-//! An ordered, prefix-keyed index: sorted `(key, value)` bytes, one writer, many readers.
+//! An index of sorted keys with values, and of streams: named sets of positions. One writer, many readers.
 //!
 //! The store is *derived*: whoever fills it can fill it again. So it has no log of its own and syncs nothing per batch.
 //! Each batch carries a small opaque **checkpoint** that says what the index is built through; after a crash the store
 //! is as of the last flush, and says so by its checkpoint, from where the caller goes on. What it never does is give a
-//! wrong answer: whatever is read is checked, and damage is a typed error that says "build me anew"
+//! wrong answer: whatever is read is checked, each page of a table once for as long as it is open, and damage is a typed error that says "build me anew"
 //! ([`OpenError::is_rebuildable`], [`ReadError::is_rebuildable`]).
 //!
 //! ```
@@ -26,7 +26,8 @@
 //! ```
 //!
 //! Data flows down this list: a batch becomes a run of the memory table, runs are flushed into a table, tables are
-//! merged into fewer, the manifest says which count, and a view looks at all of them through one merging cursor.
+//! merged into fewer, the manifest says which count, and a view looks at all of them: through one merging cursor at the keys,
+//! by a join in each of them at the streams ([`Selection`]).
 
 mod batch;
 mod checksum;

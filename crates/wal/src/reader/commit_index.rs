@@ -200,8 +200,8 @@ impl CommitIndex {
             let offset = commit.records_offset();
             return Ok(RecordPlace::At { offset, commit_end, commit_time_ns });
         }
-        let is_new = !self.opened.contains_key(&commit.frame.first_seq);
-        if is_new && self.opened_records > OPENED_RECORDS_MAX {
+        let is_at_hand = self.opened.contains_key(&commit.frame.first_seq);
+        if !is_at_hand && self.opened_records > OPENED_RECORDS_MAX {
             self.opened.clear();
             self.opened_records = 0;
         }
