@@ -3,6 +3,7 @@
 //! A ledger is opened either for writing, by one process at a time, or for reading, by any number beside it. The handle
 //! is cheap to clone and may be used from any thread; the last clone that is dropped closes the ledger.
 
+mod ancestry;
 mod answer;
 mod append;
 mod as_of;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use runledger_wal::{LedgerId, Reader, Seq};
 
+pub use ancestry::{Ancestry, AncestryEnd};
 pub use append::{Receipt, Submitted};
 pub use counts::ValueCounts;
 pub use events::{Page, StoredRecord};

@@ -75,7 +75,7 @@ impl Ledger {
         })
     }
 
-    fn summarize(&self, run_id: &str, record: &RunRecord) -> Result<RunSummary, QueryError> {
+    pub(super) fn summarize(&self, run_id: &str, record: &RunRecord) -> Result<RunSummary, QueryError> {
         let event = |seq: Option<u64>| match seq {
             Some(seq) => self.event_at(Seq::new(seq)),
             None => Ok(None),
@@ -179,7 +179,7 @@ fn starts(view: &View, filter: &RunFilter) -> Box<dyn Iterator<Item = Result<Vec
     }
 }
 
-fn record_of(view: &View, run_id: &str) -> Result<Option<RunRecord>, QueryError> {
+pub(super) fn record_of(view: &View, run_id: &str) -> Result<Option<RunRecord>, QueryError> {
     Ok(view.get(&key::run::key(run_id))?.map(|value| RunRecord::decode(&value)).transpose()?)
 }
 

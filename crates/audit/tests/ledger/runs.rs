@@ -1,8 +1,8 @@
 //! Runs: figures, states, filters.
 
 use runledger_audit::{
-    Body, Event, ModelCall, Order, RunFilter, RunFinished, RunStarted, RunStatistics, RunStatus, Timestamp,
-    ToolCall, Usage,
+    AncestryEnd, Body, Event, ModelCall, Order, RunFilter, RunFinished, RunStarted, RunStatistics, RunStatus,
+    Timestamp, ToolCall, Usage,
 };
 
 use super::{Place, at, started};
@@ -84,4 +84,32 @@ fn runs_are_listed_by_their_start_within_bounds_offset_and_limit() {
     assert_eq!(list(bounds.clone()), ["run-2", "run-3", "run-4"]);
     assert_eq!(list(RunFilter { offset: 1, limit: 1, ..bounds }), ["run-3"]);
     assert_eq!(list(RunFilter { offset: 3, ..filter() }), ["run-2", "run-1"], "an offset without a limit");
+}
+
+#[test]
+fn the_chain_of_parents_says_where_it_ends_also_at_a_missing_ancestor_and_at_a_cycle() {
+    let place = Place::new();
+    let ledger = place.open();
+    let start = |run_id: &str, parent: Option<&str>| {
+        let start = RunStarted { parent_run_id: parent.map(str::to_owned), ..RunStarted::default() };
+        ledger.append(Event::new(Body::RunStarted(start)).with_run(run_id)).unwrap();
+    };
+    for (run_id, parent) in [
+        ("top", None),
+        ("mid", Some("top")),
+        ("low", Some("mid")),
+        ("orphan", Some("gone")),
+        ("loop", Some("loop")),
+    ] {
+        start(run_id, parent);
+    }
+    let chain = |run_id: &str| {
+        let ancestry = ledger.ancestors(run_id).unwrap();
+        (ancestry.runs.into_iter().map(|run| run.run_id).collect::<Vec<_>>(), ancestry.end)
+    };
+    assert_eq!(chain("low"), (vec!["mid".to_owned(), "top".to_owned()], AncestryEnd::Top));
+    assert_eq!(chain("orphan"), (vec![], AncestryEnd::Missing("gone".to_owned())));
+    assert_eq!(chain("loop"), (vec![], AncestryEnd::Cycle("loop".to_owned())));
+    start("top", Some("low"));
+    assert_eq!(chain("low").1, AncestryEnd::Cycle("low".to_owned()));
 }
