@@ -4,6 +4,10 @@
 //! are a part of their own, so that an export can show the first and withhold the second. `extra` keeps the fields of
 //! a body that this version does not know, so that what is printed can be read back unchanged.
 
+mod query_audit;
+
+pub use query_audit::{ContributingAssertion, Epoch, InvalidEpoch, QueryAudit, QueryId, QueryParams};
+
 use crate::{Content, Digest, Json, Kind, RunStatus, Timestamp};
 
 /// Fields that this version does not know, in the order in which they came.
@@ -29,6 +33,8 @@ pub enum Body {
     ModelCall(ModelCall),
     /// A session began or ended, an approval was asked for or given.
     WorkspaceEvent(WorkspaceEvent),
+    /// A knowledge base was asked.
+    QueryAudit(QueryAudit),
     /// Anything else.
     Custom(Custom),
     /// Input that could not be read; its bytes are the event's source line.
@@ -48,6 +54,7 @@ impl Body {
             Self::ToolCall(_) => Kind::ToolCall,
             Self::ModelCall(_) => Kind::ModelCall,
             Self::WorkspaceEvent(_) => Kind::WorkspaceEvent,
+            Self::QueryAudit(_) => Kind::QueryAudit,
             Self::Custom(_) => Kind::Custom,
             Self::Unparsed(_) => Kind::Unparsed,
         }

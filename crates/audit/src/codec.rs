@@ -145,6 +145,13 @@ fn check_figures(body: &Body) -> Result<(), EncodeError> {
             ("body.statistics.costUsd", run.statistics.cost_usd),
         ],
         Body::ModelCall(call) => [("body.costUsd", call.cost_usd), ("", None)],
+        Body::QueryAudit(audit) => {
+            let weights = audit.contributing_assertions.iter().map(|assertion| assertion.weight);
+            [
+                ("body.resultConfidence", audit.result_confidence.map(f64::from)),
+                ("body.contributingAssertions.weight", weights.map(f64::from).find(|it| !it.is_finite())),
+            ]
+        }
         _ => return Ok(()),
     };
     for (field, figure) in figures {

@@ -82,7 +82,7 @@ impl Event {
         (event.body, event.extra) = match Kind::from_name(&kind) {
             Some(kind) => {
                 let body = fields.object("body")?.unwrap_or_else(|| Fields::none("body"));
-                (body::read(kind, body)?, fields.rest())
+                (body::read(kind, event_id, body)?, fields.rest())
             }
             None => unknown_kind(kind, fields),
         };

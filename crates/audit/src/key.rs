@@ -38,7 +38,7 @@ use runledger_wal::Seq;
 use crate::Timestamp;
 
 /// Changed whenever a key or a value changes its bytes: an index of another version is rebuilt.
-pub(crate) const KEY_SCHEMA_VERSION: u32 = 3;
+pub(crate) const KEY_SCHEMA_VERSION: u32 = 4;
 
 /// The first byte of every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

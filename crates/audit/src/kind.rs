@@ -63,6 +63,8 @@ kinds! {
     Custom = 9, "custom";
     /// Input that could not be read, kept byte for byte.
     Unparsed = 10, "unparsed";
+    /// A knowledge base was asked.
+    QueryAudit = 11, "query_audit";
 }
 
 impl fmt::Display for Kind {

@@ -52,14 +52,14 @@ mod run_status;
 mod run_summary;
 mod salt;
 mod source_digest;
-mod subject;
 mod time;
 
 pub use any_of::AnyOf;
 pub use as_of::AsOf;
 pub use body::{
-    Body, Custom, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged,
-    ToolCall, Unparsed, Usage, WorkspaceAction, WorkspaceEvent,
+    Body, ContributingAssertion, Custom, Epoch, InvalidEpoch, Message, ModelCall, QueryAudit, QueryId,
+    QueryParams, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged, ToolCall, Unparsed, Usage,
+    WorkspaceAction, WorkspaceEvent,
 };
 pub use codec::{DecodeError, EncodeError, EventLeaf};
 pub use content::{Content, SourceLine, SourceRange};

@@ -41,7 +41,7 @@ fn check_name(field: &'static str, name: Option<&str>) -> Result<(), NameTooLong
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RunStarted, ToolCall};
+    use crate::{QueryAudit, RunStarted, ToolCall};
 
     #[test]
     fn a_name_at_the_limit_passes_and_a_longer_one_is_named() {
@@ -52,5 +52,8 @@ mod tests {
         assert_eq!(check(&named(NAME_BYTES_MAX + 1)), Err(over));
         let call = ToolCall { tool_id: "t".repeat(NAME_BYTES_MAX + 1), ..ToolCall::default() };
         assert_eq!(check(&Event::new(Body::ToolCall(call))).unwrap_err().field, "tool");
+        let mut audit = QueryAudit::new();
+        audit.params.subject = Some("s".repeat(NAME_BYTES_MAX + 1));
+        assert_eq!(check(&Event::new(Body::QueryAudit(audit))).unwrap_err().field, "subject");
     }
 }

@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use anstyle::Style;
-use runledger::{Body, Content, Json, Ledger, StoredEvent, Timestamp};
+use runledger::{Body, Content, Json, Ledger, QueryParams, StoredEvent, Timestamp};
 use serde_json::Value;
 
 use crate::event_json::{self, Fields};
@@ -80,8 +80,18 @@ fn what(ledger: &Ledger, stored: &StoredEvent) -> anyhow::Result<String> {
         }
         Body::Custom(body) => body.type_name.clone(),
         Body::Unparsed(body) => body.reason.clone().unwrap_or_default(),
+        Body::QueryAudit(body) => {
+            let answer = resolve(&body.result_value)?.map(|answer| format!(": {}", gist(&answer)));
+            format!("{}{}", question(&body.params), answer.unwrap_or_default())
+        }
         _ => stored.event.action.clone().unwrap_or_default(),
     })
+}
+
+/// What a query asked: its subject and predicate.
+fn question(params: &QueryParams) -> String {
+    let parts = [params.subject.as_deref(), params.predicate.as_deref()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// The words of a message: its text, and the names of its other parts.

@@ -2,6 +2,8 @@
 //!
 //! Extra fields get names that no version knows (`x…`), since others are refused.
 
+mod query_audit;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -74,6 +76,7 @@ fn body() -> impl Strategy<Value = Body> {
             extra
         })),
         (option::of(text()), extra()).prop_map(|(reason, extra)| Body::Unparsed(Unparsed { reason, extra })),
+        query_audit::query_audit().prop_map(Body::QueryAudit),
     ]
 }
 

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use runledger_wal::LeafFunction as _;
 
 use super::{EventLeaf, decode, encode};
-use crate::body::WorkspaceAction;
+use crate::body::{Extra, WorkspaceAction};
 use crate::{
-    Body, Content, Custom, Digest, Event, EventId, Json, Kind, Message, ModelCall, RunFinished, RunLog,
-    RunStarted, RunStatistics, RunStatus, RunStatusChanged, SourceLine, SourceRange, Timestamp, ToolCall,
-    Unparsed, Usage, WorkspaceEvent, WriterInstance,
+    Body, Content, ContributingAssertion, Custom, Digest, Epoch, Event, EventId, Json, Kind, Message,
+    ModelCall, QueryAudit, QueryId, QueryParams, RunFinished, RunLog, RunStarted, RunStatistics, RunStatus,
+    RunStatusChanged, SourceLine, SourceRange, Timestamp, ToolCall, Unparsed, Usage, WorkspaceEvent,
+    WriterInstance,
 };
 
 const SALT: [u8; 16] = *b"golden salt 0123";
@@ -151,6 +152,34 @@ fn body(kind: Kind) -> Body {
             extra,
         }),
         Kind::Unparsed => Body::Unparsed(Unparsed { reason: Some(text("not JSON")), extra }),
+        Kind::QueryAudit => Body::QueryAudit(query_audit(extra)),
+    }
+}
+
+fn query_audit(extra: Extra) -> QueryAudit {
+    let assertion = ContributingAssertion {
+        assertion_hash: Digest::from_bytes([0xdd; 32]),
+        weight: 0.75,
+        source_hash: Digest::from_bytes([0xee; 32]),
+        source: Some(text("the manual, page 12")),
+        lifecycle: text("approved"),
+        extra: vec![("page".to_owned(), json("12"))],
+    };
+    let bare = ContributingAssertion { weight: -0.25, source: None, extra: vec![], ..assertion.clone() };
+    QueryAudit {
+        query_id: QueryId::from_bytes([0x77; 32]),
+        params: QueryParams {
+            subject: Some(text("engine/stall")),
+            predicate: Some(text("caused_by")),
+            lifecycle: Some(text("approved")),
+            epoch: Some(Epoch::from(7)),
+            lens: Some(text("safety")),
+        },
+        result_hash: Some(Digest::from_bytes([0x88; 32])),
+        result_value: Some(inline(r#"{"cause":"air in the fuel"}"#)),
+        result_confidence: Some(0.875),
+        contributing_assertions: vec![assertion, bare],
+        extra,
     }
 }
 

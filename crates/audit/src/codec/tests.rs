@@ -1,5 +1,7 @@
 //! What the codec promises: equal in, equal out; damage is told and named; nothing that is read can hurt.
 
+mod query_audit;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -70,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_a_good_header_never_panic(part_0: Vec<u8>, part_1: Vec<u8>, kind in 1_u16..11) {
+    fn any_bytes_behind_a_good_header_never_panic(part_0: Vec<u8>, part_1: Vec<u8>, kind in 1_u16..12) {
         let header = PayloadHeader {
             schema_version: SCHEMA_VERSION,
             kind_code: kind,

@@ -79,6 +79,7 @@ pub(super) enum FactsV1 {
     WorkspaceEvent(Box<WorkspaceEventFactsV1>),
     Custom(Box<CustomFactsV1>),
     Unparsed,
+    QueryAudit(Box<QueryAuditFactsV1>),
 }
 
 #[derive(Debug, Archive, Serialize, Deserialize)]
@@ -173,7 +174,29 @@ pub(super) struct CustomFactsV1 {
     pub(super) type_name: String,
 }
 
-/// Part 1: what is bulky or sensitive. All strings but texts (`goal`, `reason`, `error`) and names are JSON.
+#[derive(Debug, Archive, Serialize, Deserialize)]
+pub(super) struct QueryAuditFactsV1 {
+    pub(super) subject: Option<String>,
+    pub(super) predicate: Option<String>,
+    pub(super) lifecycle: Option<String>,
+    /// JSON: a number or a string.
+    pub(super) epoch: Option<String>,
+    pub(super) lens: Option<String>,
+    pub(super) assertions: Vec<AssertionFactsV1>,
+    pub(super) result_confidence: Option<f32>,
+    pub(super) query_id: [u8; 32],
+    pub(super) result_hash: Option<[u8; 32]>,
+}
+
+#[derive(Debug, Archive, Serialize, Deserialize)]
+pub(super) struct AssertionFactsV1 {
+    pub(super) lifecycle: String,
+    pub(super) weight: f32,
+    pub(super) assertion_hash: [u8; 32],
+    pub(super) source_hash: [u8; 32],
+}
+
+/// Part 1: what is bulky or sensitive. All strings but texts (`goal`, `reason`, `error`, `source`) and names are JSON.
 #[derive(Debug, Archive, Serialize, Deserialize)]
 pub(super) struct ContentsV1 {
     pub(super) metadata: Option<String>,
@@ -210,6 +233,7 @@ pub(super) enum BodyContentsV1 {
     ToolCall(Box<ToolCallContentsV1>),
     Custom(Box<ContentV1>),
     Unparsed(Box<ReasonV1>),
+    QueryAudit(Box<QueryAuditContentsV1>),
 }
 
 #[derive(Debug, Archive, Serialize, Deserialize)]
@@ -228,6 +252,19 @@ pub(super) struct RunFinishedContentsV1 {
 pub(super) struct ToolCallContentsV1 {
     pub(super) input: Option<ContentV1>,
     pub(super) output: Option<ContentV1>,
+}
+
+#[derive(Debug, Archive, Serialize, Deserialize)]
+pub(super) struct QueryAuditContentsV1 {
+    pub(super) result_value: Option<ContentV1>,
+    /// What belongs to each of the facts' assertions, in their order; empty if none has any.
+    pub(super) assertions: Vec<AssertionContentsV1>,
+}
+
+#[derive(Debug, Archive, Serialize, Deserialize)]
+pub(super) struct AssertionContentsV1 {
+    pub(super) source: Option<String>,
+    pub(super) extra: Vec<FieldV1>,
 }
 
 #[derive(Debug, Archive, Serialize, Deserialize)]

@@ -102,11 +102,23 @@ impl<'a> Fields<'a> {
         const EXPECTED: &str = "a number that 64 bits of floating point can hold";
         let Some(value) = self.take_value(name) else { return Ok(None) };
         // Rust's own parser, since it gives the nearest float; what JSON calls a number, it can read.
-        let figure =
-            value.get().starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).then_some(value);
-        figure
-            .and_then(|value| value.get().parse().ok())
+        is_number(value)
+            .then(|| value.get().parse().ok())
+            .flatten()
             .filter(|figure: &f64| figure.is_finite())
+            .map(Some)
+            .ok_or_else(|| self.unexpected(name, EXPECTED, value))
+    }
+
+    /// A field that is a finite number of few digits.
+    pub(super) fn short_figure(&mut self, name: &str) -> Result<Option<f32>, EventJsonError> {
+        const EXPECTED: &str = "a number that 32 bits of floating point can hold";
+        let Some(value) = self.take_value(name) else { return Ok(None) };
+        // From the text, not by way of 64 bits: rounding twice can give another number than rounding once.
+        is_number(value)
+            .then(|| value.get().parse().ok())
+            .flatten()
+            .filter(|figure: &f32| figure.is_finite())
             .map(Some)
             .ok_or_else(|| self.unexpected(name, EXPECTED, value))
     }
@@ -151,6 +163,22 @@ impl<'a> Fields<'a> {
             return Err(self.unexpected(name, "an object", value));
         }
         Self::parse(self.path_of(name), value.get()).map(Some)
+    }
+
+    /// A field that is a list of objects; absent, it is empty.
+    pub(super) fn objects(&mut self, name: &str) -> Result<Vec<Self>, EventJsonError> {
+        const EXPECTED: &str = "a list of objects";
+        let Some(value) = self.take_value(name) else { return Ok(Vec::new()) };
+        let items: Vec<&'a RawValue> =
+            serde_json::from_str(value.get()).map_err(|_| self.unexpected(name, EXPECTED, value))?;
+        let object = |(index, item): (usize, &'a RawValue)| {
+            let name = format!("{name}[{index}]");
+            if !item.get().starts_with('{') {
+                return Err(self.unexpected(&name, "an object", item));
+            }
+            Self::parse(self.path_of(&name), item.get())
+        };
+        items.into_iter().enumerate().map(object).collect()
     }
 
     /// Whether the field `name` is given and nobody took it.
@@ -229,6 +257,10 @@ impl<'a> Fields<'a> {
     fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
+}
+
+fn is_number(value: &RawValue) -> bool {
+    value.get().starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
 }
 
 fn clipped(text: &str) -> String {

@@ -104,14 +104,39 @@ pub(super) fn of_body(kind: Kind) -> &'static [&'static str] {
         Kind::WorkspaceEvent => &["event", "payloadHash", "approvalId"],
         Kind::Custom => &["type", "data", "dataAt"],
         Kind::Unparsed => &["reason"],
+        Kind::QueryAudit => &[
+            "queryId",
+            "params",
+            "params.subject",
+            "params.predicate",
+            "params.lifecycle",
+            "params.epoch",
+            "params.lens",
+            "resultHash",
+            "resultValue",
+            "resultValueAt",
+            "resultConfidence",
+            "contributingAssertions",
+        ],
     }
 }
+
+/// The fields of an assertion of a query audit.
+pub(super) const ASSERTION: &[&str] = &["assertionHash", "weight", "sourceHash", "source", "lifecycle"];
 
 /// The path of an extra field that has the name of a known one or of one before it.
 pub(crate) fn field_given_twice(event: &Event) -> Option<String> {
     let in_envelope = given_twice(&event.extra, ENVELOPE).map(str::to_owned);
-    in_envelope.or_else(|| {
-        given_twice(extra_of(&event.body), of_body(event.kind())).map(|name| format!("body.{name}"))
+    let in_body =
+        || given_twice(extra_of(&event.body), of_body(event.kind())).map(|name| format!("body.{name}"));
+    in_envelope.or_else(in_body).or_else(|| in_assertions(&event.body))
+}
+
+fn in_assertions(body: &Body) -> Option<String> {
+    let Body::QueryAudit(audit) = body else { return None };
+    audit.contributing_assertions.iter().enumerate().find_map(|(index, assertion)| {
+        let name = given_twice(&assertion.extra, ASSERTION)?;
+        Some(format!("body.contributingAssertions[{index}].{name}"))
     })
 }
 
@@ -134,5 +159,6 @@ pub(crate) fn extra_of(body: &Body) -> &Extra {
         Body::WorkspaceEvent(body) => &body.extra,
         Body::Custom(body) => &body.extra,
         Body::Unparsed(body) => &body.extra,
+        Body::QueryAudit(body) => &body.extra,
     }
 }

@@ -85,6 +85,14 @@ impl ObjectWriter {
         }
     }
 
+    /// A field that is a number of 32 bits. As [`Self::optional_figure`], in as few digits as tell it from its neighbours.
+    pub(super) fn optional_short_figure(&mut self, name: &str, value: Option<f32>) {
+        if let Some(number) = value.filter(|number| number.is_finite()) {
+            // The debug form has an exponent where that is shorter, and JSON's grammar allows all that it writes.
+            self.raw(name, &format!("{number:?}"));
+        }
+    }
+
     /// A field that is JSON, with its range where it stands in an imported line.
     pub(super) fn optional_content(&mut self, name: &str, content: Option<&Content>, line: OwnLine<'_>) {
         match content {
@@ -110,6 +118,25 @@ impl ObjectWriter {
         self.has_fields = false;
         write_fields(self);
         self.text.push('}');
+        self.has_fields = true;
+    }
+
+    /// A field that is a list of objects.
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        mut write_fields: impl FnMut(T, &mut Self),
+    ) {
+        self.name(name);
+        self.text.push('[');
+        for (index, item) in items.into_iter().enumerate() {
+            self.text.push_str(if index == 0 { "{" } else { ",{" });
+            self.has_fields = false;
+            write_fields(item, self);
+            self.text.push('}');
+        }
+        self.text.push(']');
         self.has_fields = true;
     }
 

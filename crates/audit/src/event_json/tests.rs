@@ -1,5 +1,7 @@
 //! What the event JSON promises: what is printed reads back, what is refused is named, nothing given is lost.
 
+mod query_audit;
+
 use proptest::prelude::*;
 
 use super::*;

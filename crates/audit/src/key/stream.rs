@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::MalformedKey;
-use crate::{Body, Event, subject};
+use crate::{Body, Event};
 
 macro_rules! dimensions {
     ($($name:ident = $code:literal, $text:literal, $meaning:literal;)*) => {
@@ -79,7 +79,10 @@ impl Dimension {
             Self::Action => event.action.as_deref(),
             Self::Outcome => event.outcome.as_deref(),
             Self::Correlation => event.correlation_id.as_deref(),
-            Self::Subject => return subject::of(event).map(Cow::Owned),
+            Self::Subject => match &event.body {
+                Body::QueryAudit(audit) => audit.params.subject.as_deref(),
+                _ => None,
+            },
         };
         value.map(Cow::Borrowed)
     }

@@ -2,6 +2,8 @@
 //! a number that stands for nothing, a string that is not JSON, contents of another kind than the facts. Such a
 //! payload is refused whole, naming what is wrong; nothing is guessed.
 
+mod query_audit;
+
 use super::{
     BodyContentsV1, ContentV1, ContentsV1, EnvelopeV1, FactsV1, FieldV1, IdV1, LinkV1, ModelCallFactsV1,
     RunFinishedFactsV1, RunStartedFactsV1, RunStatisticsV1, ToolCallFactsV1, UsageV1, WorkspaceEventFactsV1,
@@ -66,6 +68,7 @@ pub(in super::super) fn kind(facts: &FactsV1) -> Kind {
         FactsV1::WorkspaceEvent(_) => Kind::WorkspaceEvent,
         FactsV1::Custom(_) => Kind::Custom,
         FactsV1::Unparsed => Kind::Unparsed,
+        FactsV1::QueryAudit(_) => Kind::QueryAudit,
     }
 }
 
@@ -148,6 +151,10 @@ fn body(facts: FactsV1, contents: BodyContentsV1, extra: Extra) -> Result<Body, 
         }),
         FactsV1::Unparsed => {
             Body::Unparsed(Unparsed { reason: contents_of!(contents, Unparsed).map(|it| it.reason), extra })
+        }
+        FactsV1::QueryAudit(facts) => {
+            let contents = contents_of!(contents, QueryAudit);
+            Body::QueryAudit(query_audit::query_audit(*facts, contents, extra)?)
         }
     })
 }
@@ -298,6 +305,7 @@ fn other_kind(found: &BodyContentsV1, expected: &'static str) -> Impossible {
         BodyContentsV1::ToolCall(_) => "ToolCall",
         BodyContentsV1::Custom(_) => "Custom",
         BodyContentsV1::Unparsed(_) => "Unparsed",
+        BodyContentsV1::QueryAudit(_) => "QueryAudit",
     };
     in_contents("kind of contents", expected, found)
 }

@@ -1,5 +1,7 @@
 //! From the vocabulary to schema version 1. Total: every event has an envelope, and contents if it carries any.
 
+mod query_audit;
+
 use super::{
     BodyContentsV1, ContentV1, ContentsV1, CustomFactsV1, EnvelopeV1, FactsV1, FieldV1, IdV1, LinkV1,
     MessageFactsV1, ModelCallFactsV1, ReasonV1, RunFinishedContentsV1, RunFinishedFactsV1, RunLogFactsV1,
@@ -107,6 +109,7 @@ fn facts(body: &Body) -> FactsV1 {
             FactsV1::Custom(Box::new(CustomFactsV1 { type_name: custom.type_name.clone() }))
         }
         Body::Unparsed(_) => FactsV1::Unparsed,
+        Body::QueryAudit(audit) => FactsV1::QueryAudit(Box::new(query_audit::facts(audit))),
     }
 }
 
@@ -199,6 +202,9 @@ fn body_contents(body: &Body) -> BodyContentsV1 {
         Body::Custom(custom) => custom.data.as_ref().map(|it| BodyContentsV1::Custom(Box::new(content(it)))),
         Body::Unparsed(unparsed) => {
             unparsed.reason.as_deref().map(|it| BodyContentsV1::Unparsed(Box::new(reason(it))))
+        }
+        Body::QueryAudit(audit) => {
+            query_audit::contents(audit).map(|it| BodyContentsV1::QueryAudit(Box::new(it)))
         }
     };
     contents.unwrap_or(BodyContentsV1::Nothing)

@@ -1,6 +1,8 @@
 //! From JSON to a body. Strings that a body must have and are absent are empty; what has no natural empty value is
 //! required.
 
+mod query_audit;
+
 use super::NESTED_SEPARATOR;
 use crate::body::{
     Custom, Extra, Message, ModelCall, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged,
@@ -8,14 +10,18 @@ use crate::body::{
 };
 use crate::event_json::EventJsonError;
 use crate::event_json::fields::Fields;
-use crate::{Body, Digest, Kind, RunStatus, Timestamp};
+use crate::{Body, Digest, EventId, Kind, RunStatus, Timestamp};
 
 const A_STATUS: &str = "a run status";
 const A_TIME: &str = "an RFC 3339 time";
 const A_HASH: &str = "a hash of 64 hexadecimal digits";
 
-/// The body of an event of this kind.
-pub(in crate::event_json) fn body(kind: Kind, fields: Fields<'_>) -> Result<Body, EventJsonError> {
+/// The body of the event of this kind and id.
+pub(in crate::event_json) fn body(
+    kind: Kind,
+    event_id: EventId,
+    fields: Fields<'_>,
+) -> Result<Body, EventJsonError> {
     Ok(match kind {
         Kind::RunStarted => Body::RunStarted(run_started(fields)?),
         Kind::RunStatusChanged => Body::RunStatusChanged(run_status_changed(fields)?),
@@ -27,6 +33,7 @@ pub(in crate::event_json) fn body(kind: Kind, fields: Fields<'_>) -> Result<Body
         Kind::WorkspaceEvent => Body::WorkspaceEvent(workspace_event(fields)?),
         Kind::Custom => Body::Custom(custom(fields)?),
         Kind::Unparsed => Body::Unparsed(unparsed(fields)?),
+        Kind::QueryAudit => Body::QueryAudit(query_audit::query_audit(event_id, fields)?),
     })
 }
 

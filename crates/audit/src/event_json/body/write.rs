@@ -1,5 +1,7 @@
 //! From a body to JSON.
 
+mod query_audit;
+
 use super::NESTED_SEPARATOR;
 use crate::Body;
 use crate::body::{
@@ -22,6 +24,7 @@ pub(in crate::event_json) fn body(body: &Body, line: OwnLine<'_>, json: &mut Obj
         Body::WorkspaceEvent(event) => workspace_event(event, json),
         Body::Custom(event) => custom(event, line, json),
         Body::Unparsed(input) => unparsed(input, json),
+        Body::QueryAudit(audit) => query_audit::query_audit(audit, line, json),
     }
 }
 
