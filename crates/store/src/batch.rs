@@ -5,8 +5,10 @@
 
 mod posts;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher as _;
+
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
 pub(crate) use self::posts::Posts;
 use crate::position::Position;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a stream's list holds places of `positions`, in the order in which they were posted.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::position::Position;
 

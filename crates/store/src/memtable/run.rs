@@ -16,6 +16,9 @@ const DELETED: u32 = u32::MAX;
 pub(crate) struct Run {
     data: Vec<u8>,
     entries: Vec<Entry>,
+    /// Entries in front, whose keys start with the first byte of the smallest. Where they ascend with time, a new key of
+    /// that kind lies behind the last of them.
+    first_kind: usize,
     filter: Filter,
 }
 
@@ -52,11 +55,20 @@ impl Run {
 
     /// What this run knows of `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Change<'_>> {
-        if !self.filter.may_contain(key) {
+        if self.is_behind_first_kind(key) || !self.filter.may_contain(key) {
             return None;
         }
         let index = self.entries.binary_search_by(|entry| self.key(entry).cmp(key)).ok()?;
         Some(Change::of(self.value(self.entries.get(index)?)))
+    }
+
+    /// Whether a key of the kind of the smallest lies behind all of them.
+    fn is_behind_first_kind(&self, key: &[u8]) -> bool {
+        let last = self.first_kind.checked_sub(1).and_then(|last| self.entries.get(last));
+        last.is_some_and(|last| {
+            let last = self.key(last);
+            last.first() == key.first() && last < key
+        })
     }
 
     /// Index of the first entry whose key is not less than `key`.
@@ -87,7 +99,7 @@ pub(crate) struct RunBuilder {
 impl RunBuilder {
     pub(crate) fn with_capacity(entries: usize, data_bytes: usize) -> Self {
         let (data, entries) = (Vec::with_capacity(data_bytes), Vec::with_capacity(entries));
-        Self { run: Run { data, entries, filter: Filter::for_keys(0) } }
+        Self { run: Run { data, entries, first_kind: 0, filter: Filter::for_keys(0) } }
     }
 
     /// Adds an entry behind all others.
@@ -113,6 +125,9 @@ impl RunBuilder {
             filter.add(self.run.key(entry));
         }
         self.run.filter = filter;
+        let first = self.run.entries.first().and_then(|entry| self.run.key(entry).first().copied());
+        self.run.first_kind =
+            self.run.entries.partition_point(|entry| self.run.key(entry).first().copied() == first);
         self.run
     }
 }

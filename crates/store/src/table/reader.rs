@@ -4,7 +4,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::cursor::TreeCursor;
 use super::file_name;
@@ -37,6 +37,9 @@ pub(crate) struct Table {
     file: Arc<TableFile>,
     footer: Footer,
     positions: Positions,
+    /// The greatest key that starts with the first byte of the smallest, once it was asked for. Keys of that kind may
+    /// well ascend with time: then a new one lies behind all of them, which is cheaper to see than what a filter says.
+    first_kind_last: OnceLock<Vec<u8>>,
 }
 
 impl Table {
@@ -60,7 +63,7 @@ impl Table {
         let file = Arc::new(TableFile::new(map, name, footer.nonce, within(footer.content_bytes)));
         let count = u32::try_from(footer.positions).unwrap_or(u32::MAX);
         let positions = Positions::new(&file, count, within(footer.position_directory));
-        Ok(Self { meta, file, footer, positions })
+        Ok(Self { meta, file, footer, positions, first_kind_last: OnceLock::new() })
     }
 
     /// Has the system fetch the file, which is going to be read from end to end.
@@ -129,8 +132,11 @@ impl Table {
         Ok((cursor.key() == Some(key)).then_some(cursor))
     }
 
-    fn may_contain(&self, key: &[u8]) -> Result<bool, Damage> {
+    fn may_contain(&self, key: &[u8]) -> Result<bool, ReadError> {
         if key < self.meta.smallest_key.as_slice() || key > self.meta.largest_key.as_slice() {
+            return Ok(false);
+        }
+        if key.first() == self.meta.smallest_key.first() && key > self.first_kind_last()? {
             return Ok(false);
         }
         if !self.footer.filtered.contains(key) {
@@ -140,6 +146,22 @@ impl Table {
         let start = usize::try_from(self.footer.filter_offset.saturating_add(start)).unwrap_or(usize::MAX);
         let line = self.file.bytes(start..start.saturating_add(LINE_BYTES))?;
         Ok(filter::may_contain(line, key))
+    }
+
+    fn first_kind_last(&self) -> Result<&[u8], ReadError> {
+        if let Some(last) = self.first_kind_last.get() {
+            return Ok(last);
+        }
+        let last = match self.meta.smallest_key.first().and_then(|first| first.checked_add(1)) {
+            Some(behind) => {
+                let mut cursor = self.entries();
+                cursor.seek_for_prev(&[behind])?;
+                // A table that has the one-byte key behind the kind stands on it: then that bounds the kind, too.
+                cursor.key().map(<[u8]>::to_vec)
+            }
+            None => None,
+        };
+        Ok(self.first_kind_last.get_or_init(|| last.unwrap_or_else(|| self.meta.largest_key.clone())))
     }
 }
 
