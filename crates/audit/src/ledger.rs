@@ -20,6 +20,7 @@ mod runs;
 mod runs_as_of;
 mod stats;
 mod tail;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -53,6 +53,7 @@ mod run_summary;
 mod salt;
 mod source_digest;
 mod time;
+mod usage;
 
 pub use any_of::AnyOf;
 pub use as_of::AsOf;
@@ -94,3 +95,4 @@ pub use runledger_wal::{
 };
 pub use source_digest::SourceDigest;
 pub use time::{ParseTimestampError, Timestamp};
+pub use usage::{Days, FAILURE_OUTCOMES, UsageBy, UsageFigures, UsageGroup, UsageReport, is_failure};

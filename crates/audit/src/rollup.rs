@@ -122,7 +122,7 @@ fn share_of(event: &Event) -> Totals {
     clippy::cast_possible_truncation,
     reason = "a cost beyond 9 trillion dollars is capped, NaN counts as 0"
 )]
-fn millionths(dollars: f64) -> i64 {
+pub(crate) fn millionths(dollars: f64) -> i64 {
     (dollars * 1e6).round() as i64
 }
 

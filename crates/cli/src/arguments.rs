@@ -4,15 +4,19 @@
 //! text: a command reads all of its times against one and the same "now".
 
 mod filter;
+mod runs;
+mod usage;
 
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use runledger::{Dimension, Order, PageToken, RunStatus};
+use runledger::{Dimension, Order, PageToken};
 
 pub(crate) use self::filter::{FilterArguments, Moment, Times};
+pub(crate) use self::runs::{RunArguments, RunsArguments, TranscriptArguments};
+pub(crate) use self::usage::{UsageArguments, UsageGrouping};
 
 /// Where the ledger is when nothing says so.
 const DEFAULT_LEDGER: &str = ".runledger";
@@ -33,6 +37,9 @@ pub(crate) struct Arguments {
     /// Print for people, also where events would be JSON because standard output is no terminal
     #[arg(long, global = true, help_heading = GLOBAL, conflicts_with = "json")]
     pub(crate) text: bool,
+    /// Read and show times in UTC, where they would be local
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) utc: bool,
     /// What to do
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -73,9 +80,11 @@ pub(crate) enum Command {
     /// Show one event with all that it says
     Event(EventArguments),
     /// List runs with their status, tokens and cost
-    Runs(RunsArguments),
+    Runs(Box<RunsArguments>),
     /// Show a run, then its events in order (with --json: first the run, then one event per line)
     Run(RunArguments),
+    /// Sum up what models and tools were used: tokens, cost, calls, failures
+    Usage(Box<UsageArguments>),
     /// Give an imported session back, byte for byte as its tool wrote it
     Transcript(TranscriptArguments),
     /// Print events in the order of the log
@@ -92,6 +101,10 @@ pub(crate) enum Command {
     /// Look after the index, which is derived from the log and may be deleted at any time
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Print a script that completes the commands and options of this program in a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page
+    Man,
     /// See it work, in a new temporary folder unless --ledger names one: an example session, a crash in the middle of
     /// appends, and three questions
     Demo,
@@ -172,6 +185,13 @@ pub(crate) struct EventsArguments {
     /// Go on where the list before ended: the token that it printed on standard error
     #[arg(long, value_name = "TOKEN", value_parser = page_token)]
     pub(crate) page: Option<PageToken>,
+    /// Only those that hold this text somewhere in what `event` shows of them; every event that the filters let through is
+    /// read
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new(), conflicts_with = "explain")]
+    pub(crate) grep: Option<String>,
+    /// Look for the text of --grep in upper and lower case alike
+    #[arg(long, requires = "grep")]
+    pub(crate) ignore_case: bool,
     /// Print how the question is answered in place of the answer: what is joined, in which order, and what that takes
     #[arg(long)]
     pub(crate) explain: bool,
@@ -226,53 +246,12 @@ pub(crate) struct EventArguments {
     pub(crate) event: String,
 }
 
-/// `runs …`
+/// `completions SHELL`
 #[derive(Debug, Args)]
-pub(crate) struct RunsArguments {
-    /// In these states: repeat it, or separate them with commas
-    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    pub(crate) status: Vec<RunStatus>,
-    /// By this agent
-    #[arg(long, value_name = "ID")]
-    pub(crate) agent: Option<String>,
-    /// Of this session
-    #[arg(long, value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// That are parts of this run
-    #[arg(long, value_name = "RUN")]
-    pub(crate) parent: Option<String>,
-    /// Dry runs too
-    #[arg(long)]
-    pub(crate) dry_runs: bool,
-    /// Pass over so many
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) offset: usize,
-    /// When they started
-    #[command(flatten)]
-    pub(crate) times: Times,
-    /// In what order, and how many
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-    /// As of when
-    #[command(flatten)]
-    pub(crate) moment: Moment,
-}
-
-/// `run RUN`
-#[derive(Debug, Args)]
-pub(crate) struct RunArguments {
-    /// The run's id, as `runs` prints it
-    pub(crate) run: String,
-    /// As of when
-    #[command(flatten)]
-    pub(crate) moment: Moment,
-}
-
-/// `transcript RUN`
-#[derive(Debug, Args)]
-pub(crate) struct TranscriptArguments {
-    /// The run's id, as `runs` prints it
-    pub(crate) run: String,
+pub(crate) struct CompletionsArguments {
+    /// Whose script: bash, elvish, fish, powershell or zsh
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 /// `tail …`

@@ -2,6 +2,7 @@
 
 mod event_filter;
 mod explanation_json;
+mod grep;
 mod opening;
 
 mod append;
@@ -12,6 +13,7 @@ mod events;
 mod health;
 mod import;
 mod index;
+mod manual;
 mod recover;
 mod run;
 mod runs;
@@ -19,9 +21,13 @@ mod salvage;
 mod stats;
 mod tail;
 mod transcript;
+mod usage;
 mod verify;
 
 use std::path::PathBuf;
+
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 
 use crate::arguments::{Arguments, Command, IndexCommand};
 use crate::exit::Exit;
@@ -32,6 +38,8 @@ struct Context {
     /// The ledger's directory.
     ledger: PathBuf,
     output: Output,
+    /// All times of one call are read against this one, and in its zone.
+    now: Zoned,
 }
 
 /// Does what the command line says.
@@ -41,7 +49,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         (false, true) => Form::Text,
         (false, false) => Form::Unsaid,
     };
-    let mut context = Context { ledger: arguments.ledger_directory(), output: Output::new(form) };
+    let now = if arguments.utc { Zoned::now().with_time_zone(TimeZone::UTC) } else { Zoned::now() };
+    let output = Output::new(form, now.time_zone().clone());
+    let mut context = Context { ledger: arguments.ledger_directory(), output, now };
     let exit = match &arguments.command {
         Command::Import(import) => import::run(import, &mut context),
         Command::Append(append) => append::run(append, &mut context),
@@ -50,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Event(event) => event::run(event, &mut context),
         Command::Runs(runs) => runs::run(runs, &mut context),
         Command::Run(run) => run::run(run, &mut context),
+        Command::Usage(usage) => usage::run(usage, &mut context),
         Command::Transcript(transcript) => transcript::run(transcript, &mut context),
         Command::Tail(tail) => tail::run(tail, &mut context),
         Command::Verify(verify) => verify::run(verify, &mut context),
@@ -60,6 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Stats => stats::run(&mut context),
         Command::Health => health::run(&mut context),
         Command::Index(IndexCommand::Rebuild) => index::rebuild(&mut context),
+        Command::Completions(completions) => manual::completions(completions, &mut context),
+        Command::Man => manual::man(&mut context),
         Command::Demo => demo::run(arguments.ledger_option(), &mut context),
         Command::DemoWriter => demo::writer::run(&mut context),
     }?;

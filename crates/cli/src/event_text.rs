@@ -1,56 +1,21 @@
-//! Events as text for people: one aligned line in a list, or everything that an event says.
+//! Events as text for people: what an event says in a few words, or everything that it says.
 //!
 //! What is shown was recorded from programs that nobody vouches for: control characters never reach the terminal.
 
 use std::io::Write;
 
-use anstyle::Style;
-use runledger::{Body, Content, Json, Ledger, QueryParams, StoredEvent, Timestamp};
+use runledger::{Body, Content, Json, Ledger, QueryParams, StoredEvent};
 use serde_json::Value;
 
 use crate::event_json::{self, Fields};
-use crate::output::{BAD, FAINT, GOOD, Output, STRONG, one_line, visible};
+use crate::output::{FAINT, Output};
+use crate::terminal_text::{one_line, visible};
 
-/// How much of what an event says its line shows.
-const WHAT_CHARACTERS_MAX: usize = 60;
-/// How much of an id a line shows: the first group of a UUID.
-const ID_CHARACTERS_MAX: usize = 8;
-/// How much of a name a line shows.
-const NAME_CHARACTERS_MAX: usize = 11;
-
-/// A time to the second, as `--from` and `--to` read it.
-pub(crate) fn second(time: Timestamp) -> String {
-    let whole = time.as_nanoseconds().div_euclid(1_000_000_000).saturating_mul(1_000_000_000);
-    Timestamp::from_nanoseconds(whole).to_string()
-}
-
-/// Writes an event as one line: number, time, kind, run, who, what, and how it went.
-pub(crate) fn write_line(ledger: &Ledger, stored: &StoredEvent, output: &mut Output) -> anyhow::Result<()> {
-    let event = &stored.event;
-    let run: String = event.run_id.as_deref().unwrap_or("-").chars().take(ID_CHARACTERS_MAX).collect();
-    let who = event.actor.as_deref().or(event.agent_id.as_deref()).unwrap_or("-");
-    let what = one_line(&what(ledger, stored)?, WHAT_CHARACTERS_MAX);
-    let outcome = one_line(event.outcome.as_deref().unwrap_or_default(), NAME_CHARACTERS_MAX);
-    let outcome_style = match outcome.as_str() {
-        "" => Style::new(),
-        "success" | "ok" | "completed" | "approved" => GOOD,
-        _ => BAD,
-    };
-    let line = format!(
-        "{:>6}  {}  {:<12}  {:<8}  {:<11}  {:<60}  {}",
-        output.paint(FAINT, stored.seq),
-        output.paint(FAINT, second(event.timestamp)),
-        output.paint(STRONG, event.kind()),
-        one_line(&run, ID_CHARACTERS_MAX),
-        one_line(who, NAME_CHARACTERS_MAX),
-        what,
-        output.paint(outcome_style, outcome),
-    );
-    Ok(writeln!(output, "{}", line.trim_end())?)
-}
+/// How much of a field's name is shown.
+const NAME_COLUMNS_MAX: usize = 40;
 
 /// What an event says, in a few words.
-fn what(ledger: &Ledger, stored: &StoredEvent) -> anyhow::Result<String> {
+pub(crate) fn what(ledger: &Ledger, stored: &StoredEvent) -> anyhow::Result<String> {
     let resolve = |content: &Option<Content>| -> anyhow::Result<Option<Json>> {
         content.as_ref().map_or(Ok(None), |content| Ok(ledger.content(stored, content)?))
     };
@@ -142,11 +107,12 @@ pub(crate) fn write_whole(ledger: &Ledger, stored: &StoredEvent, output: &mut Ou
                 let bytes = stored.event.source.as_ref().map_or(0, |source| source.bytes.len());
                 write_field("source", &format!("a line of {bytes} bytes"), output)?;
             }
+            "timestamp" => write_field("timestamp", &output.time(stored.event.timestamp), output)?,
             _ => write_field(&name, &plain(value.get()), output)?,
         }
     }
     write_field("leaf", &stored.leaf.to_string(), output)?;
-    write_field("committed", &stored.commit_time.to_string(), output)
+    write_field("committed", &output.time(stored.commit_time), output)
 }
 
 fn write_body(body: &str, output: &mut Output) -> anyhow::Result<()> {
@@ -187,7 +153,7 @@ fn whole_part(part: &Value) -> String {
 pub(crate) fn write_field(name: &str, text: &str, output: &mut Output) -> anyhow::Result<()> {
     let mut lines = text.lines();
     let first = visible(lines.next().unwrap_or_default());
-    let name = one_line(name, 40);
+    let name = one_line(name, NAME_COLUMNS_MAX);
     let name = output.paint(FAINT, name);
     writeln!(output, "{name:<18} {first}")?;
     for line in lines {
@@ -218,11 +184,5 @@ mod tests {
         assert_eq!(gist(&json(r#"{"timeout":3,"command":"ls -l"}"#)), "ls -l");
         assert_eq!(gist(&json(r#""plain""#)), "plain");
         assert_eq!(gist(&json("[1,2]")), "[1,2]");
-    }
-
-    #[test]
-    fn a_time_is_shown_to_the_second_also_before_1970() {
-        assert_eq!(second(Timestamp::from_nanoseconds(1_770_542_171_710_000_000)), "2026-02-08T09:16:11Z");
-        assert_eq!(second(Timestamp::from_nanoseconds(-1)), "1969-12-31T23:59:59Z");
     }
 }

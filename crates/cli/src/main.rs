@@ -3,9 +3,14 @@
 mod arguments;
 mod commands;
 mod event_json;
+mod event_table;
 mod event_text;
 mod exit;
+mod outcome;
 mod output;
+mod run_table;
+mod table;
+mod terminal_text;
 mod time_argument;
 
 use std::process::ExitCode;

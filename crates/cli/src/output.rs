@@ -1,16 +1,18 @@
-//! Standard output and what goes beside it: form, colour, progress, notes.
+//! Standard output and what goes beside it: form, colour, width, time zone, progress, notes.
 //!
 //! Data goes to standard output through one [`Output`]; everything else goes to standard error. A reader that has
 //! gone away shows as [`io::ErrorKind::BrokenPipe`] here, and ends the program quietly in `exit.rs`.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use runledger::Progress;
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use runledger::{Progress, Timestamp};
 
 /// For what is beside the point.
 pub(crate) const FAINT: Style = Style::new().dimmed();
@@ -38,15 +40,18 @@ pub(crate) struct Output {
     form: Form,
     is_terminal: bool,
     has_colour: bool,
+    columns: Option<usize>,
+    zone: TimeZone,
 }
 
 impl Output {
-    /// Takes standard output for the rest of the program.
-    pub(crate) fn new(form: Form) -> Self {
+    /// Takes standard output for the rest of the program. People read times in `zone`.
+    pub(crate) fn new(form: Form, zone: TimeZone) -> Self {
         let stdout = io::stdout().lock();
         let is_terminal = stdout.is_terminal();
         let has_colour = is_terminal && colour_is_wanted();
-        Self { stdout: BufWriter::new(stdout), form, is_terminal, has_colour }
+        let columns = columns_wanted().or_else(|| is_terminal.then(|| columns_of(&stdout)).flatten());
+        Self { stdout: BufWriter::new(stdout), form, is_terminal, has_colour, columns, zone }
     }
 
     /// Whether summaries (runs, statistics, reports) are printed as JSON.
@@ -71,6 +76,40 @@ impl Output {
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut watched, Some(&at_once)).is_ok() && watched.iter().any(|fd| fd.revents().intersects(gone))
+    }
+
+    /// How many columns a line may take; `None` where nothing limits it.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        self.columns
+    }
+
+    /// A time to the second, in a form that `--from` reads: local without its offset, as lists show it, or in UTC.
+    pub(crate) fn second(&self, time: Timestamp) -> String {
+        let format = if self.is_utc() { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S" };
+        self.zoned(time).strftime(format).to_string()
+    }
+
+    /// A time with all of its digits and its offset.
+    pub(crate) fn time(&self, time: Timestamp) -> String {
+        if self.is_utc() {
+            return time.to_string();
+        }
+        self.zoned(time).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+    }
+
+    /// How a column of times is called. Times in UTC say so themselves.
+    pub(crate) fn time_heading(&self, name: &str) -> String {
+        if self.is_utc() { name.to_owned() } else { format!("{name} (local)") }
+    }
+
+    /// Whether the zone is UTC, by `--utc` or because the machine's is.
+    fn is_utc(&self) -> bool {
+        self.zone == TimeZone::UTC || matches!(self.zone.iana_name(), Some("UTC" | "Etc/UTC"))
+    }
+
+    fn zoned(&self, time: Timestamp) -> Zoned {
+        let instant = jiff::Timestamp::from_nanosecond(i128::from(time.as_nanoseconds()));
+        instant.expect("every i64 of nanoseconds lies within the calendar").to_zoned(self.zone.clone())
     }
 
     /// `text` in a style, where colour is shown.
@@ -104,6 +143,17 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
 fn colour_is_wanted() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+/// The width that the environment asks for: `COLUMNS`, as shells set it.
+fn columns_wanted() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
+}
+
+/// The width of the terminal.
+fn columns_of(terminal: &StdoutLock<'_>) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 /// A text in a style. Width and alignment apply to the text alone.
@@ -168,56 +218,9 @@ impl ProgressLines {
     }
 }
 
-/// `text` on one line of at most `characters_max`: line breaks and other controls, which a recording may hold to
-/// confuse a terminal, become spaces and escapes.
-pub(crate) fn one_line(text: &str, characters_max: usize) -> String {
-    let mut line = String::new();
-    let mut characters =
-        text.split_whitespace().flat_map(|word| std::iter::once(' ').chain(word.chars())).skip(1);
-    for character in characters.by_ref().take(characters_max) {
-        push_visible(&mut line, character);
-    }
-    if characters.next().is_some() {
-        line.pop();
-        line.push('…');
-    }
-    line
-}
-
-/// `text` with its line breaks and tabs, but no other control characters.
-pub(crate) fn visible(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\t' => visible.push(character),
-            _ => push_visible(&mut visible, character),
-        }
-    }
-    visible
-}
-
-/// Appends a character, a control or a direction override as an escape.
-fn push_visible(text: &mut String, character: char) {
-    let reorders = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if character.is_control() || reorders {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{}", character.escape_unicode());
-    } else {
-        text.push(character);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_line_folds_white_space_escapes_controls_and_marks_the_cut() {
-        assert_eq!(one_line("  a\n\tb  c ", 10), "a b c");
-        assert_eq!(one_line("abcdef", 4), "abc…");
-        assert_eq!(one_line("abcd", 4), "abcd");
-        assert_eq!(one_line("\u{1b}[31mred", 20), "\\u{1b}[31mred");
-    }
 
     #[test]
     fn a_line_of_progress_has_the_share_and_the_figures() {
@@ -229,11 +232,6 @@ mod tests {
     #[test]
     fn one_of_a_thing_is_singular() {
         assert_eq!([0, 1, 2].map(|count| counted(count, "run")), ["0 runs", "1 run", "2 runs"]);
-    }
-
-    #[test]
-    fn visible_keeps_lines_and_no_terminal_sequences() {
-        assert_eq!(visible("a\n\tb\u{7}\u{202e}"), "a\n\tb\\u{7}\\u{202e}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod plans;
 mod queries;
 mod runs;
 mod superseding;
+mod usage;
 
 use std::path::{Path, PathBuf};
 

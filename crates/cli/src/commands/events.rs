@@ -1,15 +1,15 @@
-//! `events`: a list of events in time order, page by page until the limit.
+//! `events`: a list of events in time order, page by page until the limit; with `--grep`, those that hold a text.
 
 use std::io::Write;
 
 use anyhow::Result;
-use jiff::Zoned;
-use runledger::{EventFilter, Ledger, Order, PageToken, StoredEvent};
+use runledger::{EventFilter, Ledger, Order, PageToken};
 
 use super::explanation_json::ExplanationJson;
+use super::grep::{self, Needle};
 use super::{Context, event_filter, opening};
 use crate::arguments::EventsArguments;
-use crate::event_text;
+use crate::event_table::EventTable;
 use crate::exit::Exit;
 use crate::output::{Output, remark};
 
@@ -22,13 +22,19 @@ pub(super) fn run(arguments: &EventsArguments, context: &mut Context) -> Result<
         order: arguments.listing.order.map_or(Order::Ascending, Order::from),
         limit: arguments.listing.limit,
         page: arguments.page,
-        ..event_filter::of(&arguments.filter, &Zoned::now())?
+        ..event_filter::of(&arguments.filter, &context.now)?
     };
     let ledger = opening::for_reading(&context.ledger)?;
     if arguments.explain {
         return explain(&ledger, &filter, &mut context.output);
     }
-    let next = write_events(&ledger, filter, &mut context.output)?;
+    let next = match &arguments.grep {
+        Some(text) => {
+            let needle = Needle::new(text, arguments.ignore_case);
+            grep::write_events_with(&needle, &ledger, filter, &mut context.output)?
+        }
+        None => write_events(&ledger, filter, &mut context.output)?,
+    };
     context.output.flush()?;
     if let Some(token) = next {
         if context.output.is_json() {
@@ -58,12 +64,13 @@ pub(super) fn write_events(
     mut filter: EventFilter,
     output: &mut Output,
 ) -> Result<Option<PageToken>> {
+    let mut table = EventTable::new(output);
     let mut remaining = filter.limit;
     while remaining > 0 {
         filter.limit = remaining.min(PAGE_EVENTS);
         let page = ledger.events(&filter)?;
         for stored in &page.items {
-            write_event(ledger, stored, output)?;
+            table.add(ledger, stored, output)?;
         }
         remaining = remaining.saturating_sub(page.items.len());
         filter.page = page.next;
@@ -71,14 +78,6 @@ pub(super) fn write_events(
             break;
         }
     }
+    table.flush(output)?;
     Ok(filter.page)
-}
-
-/// Writes an event in a list: its JSON, or a line for people.
-pub(super) fn write_event(ledger: &Ledger, stored: &StoredEvent, output: &mut Output) -> Result<()> {
-    if output.events_are_json() {
-        Ok(writeln!(output, "{}", stored.event.to_json(Some(stored.seq)))?)
-    } else {
-        event_text::write_line(ledger, stored, output)
-    }
 }

@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::verify::{DamageJson, write_damage};
 use super::{Context, opening};
 use crate::exit::Exit;
-use crate::output::{GOOD, Output, counted, visible};
+use crate::output::{GOOD, Output, counted};
+use crate::terminal_text::visible;
 
 /// The report as `--json` prints it.
 #[derive(Serialize)]

@@ -3,20 +3,20 @@
 use std::io::Write;
 
 use anyhow::Result;
-use jiff::Zoned;
 use runledger::{EventFilter, Ledger, RunSummary};
 
-use super::{Context, events, opening, runs};
+use super::{Context, events, opening};
 use crate::arguments::RunArguments;
-use crate::event_text::{second, write_field};
+use crate::event_text::write_field;
 use crate::exit::{Exit, NotFound};
+use crate::outcome::status_style;
 use crate::output::Output;
 use crate::time_argument;
 
 /// Runs the command.
 pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exit> {
     let ledger = opening::for_reading(&context.ledger)?;
-    let as_of = time_argument::resolve_moment(&arguments.moment, &Zoned::now())?;
+    let as_of = time_argument::resolve_moment(&arguments.moment, &context.now)?;
     let found = match as_of {
         Some(as_of) => ledger.run_as_of(&arguments.run, as_of)?,
         None => ledger.run(&arguments.run)?,
@@ -39,8 +39,8 @@ pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exi
 }
 
 fn write_summary(ledger: &Ledger, run: &RunSummary, output: &mut Output) -> Result<()> {
-    let status = output.paint(runs::status_style(run.status), run.status).to_string();
-    let ended = run.ended_at.map_or_else(|| "not ended".to_owned(), second);
+    let status = output.paint(status_style(run.status), run.status).to_string();
+    let ended = run.ended_at.map_or_else(|| "not ended".to_owned(), |time| output.time(time));
     let tokens = format!(
         "{} in, {} out, {} read from cache, {} written to cache",
         run.input_tokens, run.output_tokens, run.cache_read_tokens, run.cache_write_tokens
@@ -49,7 +49,7 @@ fn write_summary(ledger: &Ledger, run: &RunSummary, output: &mut Output) -> Resu
     let children = ledger.children(&run.run_id)?.join("\n");
     let fields = [
         ("goal", Some(run.goal.clone()).filter(|goal| !goal.is_empty())),
-        ("started", Some(second(run.started_at))),
+        ("started", Some(output.time(run.started_at))),
         ("ended", Some(ended)),
         ("seconds", Some(format!("{:.1}", run.runtime_seconds))),
         ("agent", run.agent_id.clone()),

@@ -1,56 +1,101 @@
-//! `runs`: a list of runs with what they cost.
+//! `runs`: a list of runs with what they cost, or the runs that one run descends from.
 
-use std::io::Write;
+use std::io::Write as _;
 
 use anyhow::Result;
 use jiff::Zoned;
-use runledger::{Ledger, Order, RunFilter, RunStatus, RunSummary};
+use runledger::{AncestryEnd, Ledger, Order, RunFilter, RunStatus};
+use serde_json::json;
 
 use super::{Context, opening};
 use crate::arguments::RunsArguments;
-use crate::event_text::second;
-use crate::exit::Exit;
-use crate::output::{BAD, FAINT, GOOD, Output, one_line};
+use crate::exit::{Exit, NotFound};
+use crate::output::{Output, note, remark};
+use crate::run_table::RunTable;
 use crate::time_argument;
 
 /// How many runs are asked for at a time.
 const PAGE_RUNS: usize = 1_000;
-/// How much of a goal a line shows.
-const GOAL_CHARACTERS_MAX: usize = 60;
 
 /// Runs the command.
 pub(super) fn run(arguments: &RunsArguments, context: &mut Context) -> Result<Exit> {
-    let filter = filter(arguments, &Zoned::now())?;
+    let filter = filter(arguments, &context.now)?;
     let ledger = opening::for_reading(&context.ledger)?;
-    write_runs(&ledger, filter, &mut context.output)?;
+    match &arguments.ancestors_of {
+        Some(run) => write_ancestors(&ledger, run, &mut context.output)?,
+        None => write_runs(&ledger, filter, &mut context.output)?,
+    }
     Ok(Exit::Fine)
 }
 
 fn filter(arguments: &RunsArguments, now: &Zoned) -> Result<RunFilter> {
-    Ok(RunFilter {
-        include_dry_runs: arguments.dry_runs || arguments.status.contains(&RunStatus::DryRun),
-        statuses: arguments.status.clone(),
+    let mut statuses = arguments.status.clone();
+    if arguments.interrupted {
+        statuses.push(RunStatus::Interrupted);
+    }
+    let of_whom = RunFilter {
         agent: arguments.agent.clone(),
         session: arguments.session.clone(),
         parent: arguments.parent.clone(),
+        skill: arguments.skill.clone(),
+        caller: arguments.caller.clone(),
+        channel: arguments.channel.clone(),
+        ..RunFilter::default()
+    };
+    Ok(RunFilter {
+        include_dry_runs: arguments.dry_runs || statuses.contains(&RunStatus::DryRun),
+        statuses,
+        top_level_only: arguments.top_level,
         started_from: time_argument::resolve("--from", arguments.times.from.as_deref(), now)?,
         started_to: time_argument::resolve("--to", arguments.times.to.as_deref(), now)?,
         as_of: time_argument::resolve_moment(&arguments.moment, now)?,
         order: arguments.listing.order.map_or(Order::Descending, Order::from),
         offset: arguments.offset,
         limit: arguments.listing.limit,
-        ..RunFilter::default()
+        ..of_whom
     })
+}
+
+/// Writes the runs that a run descends from, and on standard error how their chain ends.
+fn write_ancestors(ledger: &Ledger, run: &str, output: &mut Output) -> Result<()> {
+    let ancestry = ledger.ancestors(run)?;
+    if matches!(&ancestry.end, AncestryEnd::Missing(missing) if ancestry.runs.is_empty() && missing == run) {
+        return Err(
+            NotFound(format!("no run {run:?} in the ledger at {}", ledger.directory().display())).into()
+        );
+    }
+    let mut table = RunTable::new(output);
+    ancestry.runs.iter().try_for_each(|run| table.add(run, output))?;
+    table.flush(output)?;
+    output.flush()?;
+    let (word, at) = match &ancestry.end {
+        AncestryEnd::Missing(run) => ("missing", Some(run)),
+        AncestryEnd::Cycle(run) => ("cycle", Some(run)),
+        _ => ("top", None),
+    };
+    if output.is_json() {
+        remark(json!({ "chainEnd": word, "runId": at }));
+    } else {
+        match at {
+            Some(run) if word == "missing" => {
+                note(format_args!("ancestor {run:?} is not in the ledger: what is above it is unknown"));
+            }
+            Some(run) => note(format_args!("the chain comes back to run {run:?}: it has no end")),
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Writes the runs that match, up to the filter's limit.
 pub(super) fn write_runs(ledger: &Ledger, mut filter: RunFilter, output: &mut Output) -> Result<()> {
+    let mut table = RunTable::new(output);
     let mut remaining = filter.limit;
     while remaining > 0 {
         filter.limit = remaining.min(PAGE_RUNS);
         let runs = ledger.runs(&filter)?;
         for run in &runs {
-            write_run(run, output)?;
+            table.add(run, output)?;
         }
         if runs.len() < filter.limit {
             break;
@@ -58,34 +103,5 @@ pub(super) fn write_runs(ledger: &Ledger, mut filter: RunFilter, output: &mut Ou
         remaining -= runs.len();
         filter.offset += runs.len();
     }
-    Ok(())
-}
-
-/// Writes a run in a list: its JSON, or a line for people.
-pub(super) fn write_run(run: &RunSummary, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(writeln!(output, "{}", run.to_json())?);
-    }
-    let cost = run.cost_usd.map_or_else(String::new, |cost| format!("  ${cost:.4}"));
-    let line = format!(
-        "{}  {:<11}  {}  {:>5} events  {:>4} tools  {:>8} tokens in  {:>7} out{cost}  {}",
-        output.paint(FAINT, second(run.started_at)),
-        output.paint(status_style(run.status), run.status),
-        one_line(&run.run_id, 80),
-        run.events,
-        run.tool_calls,
-        run.input_tokens,
-        run.output_tokens,
-        one_line(&run.goal, GOAL_CHARACTERS_MAX),
-    );
-    Ok(writeln!(output, "{}", line.trim_end())?)
-}
-
-/// How a status looks.
-pub(super) fn status_style(status: RunStatus) -> anstyle::Style {
-    match status {
-        RunStatus::Completed => GOOD,
-        RunStatus::Queued | RunStatus::Running | RunStatus::DryRun => anstyle::Style::new(),
-        _ => BAD,
-    }
+    table.flush(output)
 }

@@ -10,7 +10,8 @@ use runledger::{Ledger, Listed, SalvageReport};
 
 use super::{Context, opening};
 use crate::exit::Exit;
-use crate::output::{BAD, GOOD, Output, counted, visible};
+use crate::output::{BAD, GOOD, Output, counted};
+use crate::terminal_text::visible;
 
 /// How many lines of a list are printed; all are in the new ledger's `salvage.json`.
 const LINES_MAX: usize = 100;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use runledger::Seq;
 
-use super::{Context, events, opening};
+use super::{Context, opening};
 use crate::arguments::TailArguments;
+use crate::event_table::EventTable;
 use crate::exit::Exit;
 
 /// How often a quiet `tail -f` looks whether its reader is still there.
@@ -18,10 +19,12 @@ pub(super) fn run(arguments: &TailArguments, context: &mut Context) -> Result<Ex
     let ledger = opening::for_reading(&context.ledger)?;
     let output = &mut context.output;
     let mut tail = ledger.tail(Seq::new(arguments.from));
+    let mut table = EventTable::new(output);
     loop {
         for stored in &mut tail {
-            events::write_event(&ledger, &stored?, output)?;
+            table.add(&ledger, &stored?, output)?;
         }
+        table.flush(output)?;
         output.flush()?;
         if !arguments.follow || output.reader_is_gone() {
             return Ok(Exit::Fine);

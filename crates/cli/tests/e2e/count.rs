@@ -27,8 +27,8 @@ fn counts_by_value_come_the_greatest_first_and_name_what_has_none() {
     let expected = [("b".into(), 2), ("a".into(), 1), (serde_json::Value::Null, 1)];
     assert_eq!(counts, expected.map(|(agent, count)| json!({ "agent": agent, "count": count })));
     let text = sandbox.run(["count", "--by", "agent", "--agent", "b"]).expect(0).text();
-    assert_eq!(text, "         2  b\n");
-    assert!(sandbox.run(["count", "--by", "agent"]).expect(0).text().ends_with("         1  (no agent)\n"));
+    assert_eq!(text, "count  agent\n    2  b\n");
+    assert!(sandbox.run(["count", "--by", "agent"]).expect(0).text().ends_with("    1  (none)\n"));
     let refused = sandbox.run(["count", "--by", "mood"]).expect(2);
     assert!(refused.stderr.contains("correlation"), "{}", refused.stderr);
 }

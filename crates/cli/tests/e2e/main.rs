@@ -14,16 +14,20 @@
 
 mod program;
 
+mod all_commands;
 mod append;
 mod beside_a_writer;
 mod count;
 mod demo;
 mod event;
 mod events;
+mod grep;
 mod health;
 mod import;
 mod index;
 mod kill;
+mod manual;
+mod presentation;
 mod recover;
 mod runs;
 mod salvage;

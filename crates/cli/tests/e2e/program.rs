@@ -75,7 +75,8 @@ impl Sandbox {
 /// The program in `folder`, with nothing of this process's environment that could change its answers.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runledger"));
-    command.current_dir(folder).env_remove("RUNLEDGER_DIR").env_remove("NO_COLOR").env("TZ", "UTC");
+    command.current_dir(folder).env_remove("RUNLEDGER_DIR").env_remove("NO_COLOR");
+    command.env_remove("COLUMNS").env("TZ", "UTC");
     command
 }
 

@@ -8,11 +8,11 @@ use crate::program::{SESSION_RUN, Sandbox, seqs};
 fn two_runs() -> Sandbox {
     let sandbox = Sandbox::new();
     let input = [
-        r#"{"kind":"run_started","runId":"first","agentId":"a","sessionId":"s","timestamp":"2026-02-08T09:00:00Z","body":{"goal":"count","skillId":"k"}}"#,
+        r#"{"kind":"run_started","runId":"first","agentId":"a","sessionId":"s","timestamp":"2026-02-08T09:00:00Z","body":{"goal":"count","skillId":"k","callerId":"ann"}}"#,
         r#"{"kind":"model_call","runId":"first","timestamp":"2026-02-08T09:00:01Z","body":{"providerId":"p","modelId":"m","inputTokens":10,"outputTokens":5,"costUsd":0.25}}"#,
         r#"{"kind":"tool_call","runId":"first","timestamp":"2026-02-08T09:00:02Z","body":{"toolId":"t"}}"#,
         r#"{"kind":"run_finished","runId":"first","timestamp":"2026-02-08T09:00:03Z","body":{"status":"ok"}}"#,
-        r#"{"kind":"run_started","runId":"second","agentId":"b","timestamp":"2026-02-08T10:00:00Z","body":{"parentRunId":"first"}}"#,
+        r#"{"kind":"run_started","runId":"second","agentId":"b","timestamp":"2026-02-08T10:00:00Z","body":{"parentRunId":"first","channelId":"mail"}}"#,
         r#"{"kind":"run_finished","runId":"second","timestamp":"2026-02-08T10:00:01Z","body":{"status":"failed","error":"no more"}}"#,
     ];
     sandbox.run_with_input(["append"], input.join("\n")).expect(0);
@@ -58,6 +58,11 @@ fn runs_are_newest_first_and_each_filter_keeps_what_matches() {
     assert_eq!(run_ids(&sandbox, &["--agent", "a"]), ["first"]);
     assert_eq!(run_ids(&sandbox, &["--session", "s"]), ["first"]);
     assert_eq!(run_ids(&sandbox, &["--parent", "first"]), ["second"]);
+    assert_eq!(run_ids(&sandbox, &["--children-of", "first"]), ["second"]);
+    assert_eq!(run_ids(&sandbox, &["--top-level"]), ["first"]);
+    assert_eq!(run_ids(&sandbox, &["--skill", "k"]), ["first"]);
+    assert_eq!(run_ids(&sandbox, &["--caller", "ann"]), ["first"]);
+    assert_eq!(run_ids(&sandbox, &["--channel", "mail"]), ["second"]);
     assert_eq!(run_ids(&sandbox, &["--from", "2026-02-08T10:00:00Z"]), ["second"]);
     assert_eq!(run_ids(&sandbox, &["--to", "2026-02-08T10:00:00Z"]), ["first"]);
     let refused = sandbox.run(["runs", "--status", "done"]).expect(2);
@@ -83,7 +88,7 @@ fn for_people_a_run_names_its_status_its_children_and_its_cost() {
     // What it may have said and read, of any length, comes after how it ended.
     assert!(text.lines().nth(1).unwrap().starts_with("status"), "{text}");
     let list = sandbox.run(["runs"]).expect(0).text();
-    assert_eq!(list.lines().count(), 2);
+    assert_eq!(list.lines().count(), 3, "two under their headings");
     assert!(list.contains("failed") && list.contains("second"), "{list}");
 }
 
@@ -97,4 +102,40 @@ fn a_sub_agent_is_a_run_of_its_own_and_its_tokens_count_there_only() {
     // The last line of each of six answers: 131, 118, 164, 203, 84, 96.
     assert_eq!((&parent["outputTokens"], &parent["toolCalls"]), (&796.into(), &5.into()));
     assert_eq!(parent["status"], "completed");
+}
+
+#[test]
+fn interrupted_runs_are_those_whose_process_died() {
+    let sandbox = two_runs();
+    let mut writer = crate::program::LiveWriter::start(&sandbox, &[]);
+    writer.append(r#"{"kind":"run_started","runId":"third"}"#);
+    assert!(run_ids(&sandbox, &["--interrupted"]).is_empty());
+    writer.kill();
+    sandbox.run_with_input(["append"], "").expect(0);
+    assert_eq!(run_ids(&sandbox, &["--interrupted"]), ["third"]);
+    assert_eq!(run_ids(&sandbox, &["--interrupted", "--status", "failed"]), ["third", "second"]);
+}
+
+#[test]
+fn ancestors_come_nearest_first_and_a_missing_one_is_named() {
+    let sandbox = two_runs();
+    let started = |run: &str, parent: &str| {
+        format!(r#"{{"kind":"run_started","runId":"{run}","body":{{"parentRunId":"{parent}"}}}}"#)
+    };
+    let input = [started("third", "second"), started("orphan", "gone"), started("x", "y"), started("y", "x")];
+    sandbox.run_with_input(["append"], input.join("\n")).expect(0);
+    assert_eq!(run_ids(&sandbox, &["--ancestors-of", "third"]), ["second", "first"]);
+    for (run, end) in [
+        ("third", r#"{"chainEnd":"top","runId":null}"#),
+        ("orphan", r#"{"chainEnd":"missing","runId":"gone"}"#),
+        ("x", r#"{"chainEnd":"cycle","runId":"x"}"#),
+    ] {
+        let finished = sandbox.run(["runs", "--json", "--ancestors-of", run]).expect(0);
+        assert_eq!(finished.stderr, format!("{end}\n"), "{run}");
+    }
+    let text = sandbox.run(["runs", "--ancestors-of", "orphan"]).expect(0);
+    assert!(text.stderr.contains("\"gone\" is not in the ledger"), "{}", text.stderr);
+    assert!(sandbox.run(["runs", "--ancestors-of", "x"]).expect(0).stderr.contains("comes back"));
+    sandbox.run(["runs", "--ancestors-of", "nobody"]).expect_error(1, "no run \"nobody\"");
+    sandbox.run(["runs", "--ancestors-of", "third", "--agent", "a"]).expect(2);
 }

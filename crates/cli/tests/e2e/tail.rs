@@ -14,7 +14,7 @@ fn the_log_is_printed_from_its_beginning_or_from_a_number() {
     assert_eq!(seqs(&sandbox.run(["tail", "--from", "7", "--json"]).expect(0).lines()), [7, 8, 9]);
     assert!(sandbox.run(["tail", "--from", "10"]).expect(0).stdout.is_empty());
     assert!(sandbox.run(["tail", "--from", "999"]).expect(0).stdout.is_empty());
-    assert_eq!(sandbox.run(["tail", "--text", "--from", "9"]).expect(0).text().lines().count(), 1);
+    assert_eq!(sandbox.run(["tail", "--text", "--from", "9"]).expect(0).text().lines().count(), 2);
 }
 
 #[test]

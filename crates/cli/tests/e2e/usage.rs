@@ -1,149 +1,158 @@
-//! What holds for all commands: where the ledger is found, usage errors, streams, exit codes.
+//! `usage`: every grouping adds up to the same total, and what a fork repeats counts once.
 
-use std::process::Stdio;
+use std::collections::BTreeMap;
 
-use crate::program::{LiveWriter, SESSION, Sandbox, finish, first_segment, note, program};
+use serde_json::{Value, json};
 
-const READERS: [&[&str]; 9] = [
-    &["events"],
-    &["count"],
-    &["event", "0"],
-    &["runs"],
-    &["run", "r"],
-    &["transcript", "r"],
-    &["tail"],
-    &["verify"],
-    &["stats"],
-];
+use crate::program::{SESSION, SESSION_RUN, Sandbox, finish, note};
 
-#[test]
-fn commands_that_read_refuse_a_place_without_a_ledger_and_make_nothing_there() {
+const GROUPINGS: [&str; 6] = ["model", "agent", "tool", "run", "session", "day"];
+
+/// Calls of two models and two tools, by two agents, over midnight; one without an agent, one that is superseded.
+fn calls() -> Sandbox {
     let sandbox = Sandbox::new();
-    for arguments in READERS.iter().chain([&["recover"][..], &["index", "rebuild"]].iter()) {
-        sandbox.run(*arguments).expect_error(2, "no ledger at");
-        assert!(!sandbox.ledger().exists(), "{arguments:?} made something");
+    let input = [
+        r#"{"kind":"model_call","timestamp":"2026-02-08T22:00:00Z","agentId":"a","runId":"r","outcome":"success","body":{"providerId":"p","modelId":"big","inputTokens":100,"outputTokens":10,"cacheReadTokens":7,"costUsd":0.1}}"#,
+        r#"{"kind":"model_call","timestamp":"2026-02-08T23:30:00Z","agentId":"b","runId":"s","outcome":"error","body":{"providerId":"p","modelId":"small","inputTokens":5,"outputTokens":1,"thinkingTokens":1,"costUsd":0.2}}"#,
+        r#"{"kind":"model_call","timestamp":"2026-02-09T01:00:00Z","eventId":"0197f000-0000-7000-8000-000000000001","body":{"providerId":"p","modelId":"big","inputTokens":9000,"outputTokens":9000}}"#,
+        r#"{"kind":"model_call","timestamp":"2026-02-09T01:00:00Z","supersedes":"0197f000-0000-7000-8000-000000000001","body":{"providerId":"p","modelId":"big","inputTokens":1,"outputTokens":2}}"#,
+        r#"{"kind":"tool_call","timestamp":"2026-02-09T02:00:00Z","agentId":"a","runId":"r","outcome":"failure","body":{"toolId":"shell"}}"#,
+        r#"{"kind":"tool_call","timestamp":"2026-02-09T03:00:00Z","agentId":"a","runId":"r","body":{"toolId":"search"}}"#,
+    ];
+    sandbox.run_with_input(["append"], input.join("\n")).expect(0);
+    sandbox.run_with_input(["append"], note(1)).expect(0);
+    sandbox
+}
+
+fn usage(sandbox: &Sandbox, arguments: &[&str]) -> Value {
+    sandbox.run(["usage", "--json"].iter().chain(arguments)).expect(0).value()
+}
+
+/// The sums over the groups of a report.
+fn summed(report: &Value) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    for group in report["groups"].as_array().unwrap() {
+        for (name, value) in group.as_object().unwrap() {
+            if let Some(number) = value.as_f64() {
+                *sums.entry(name.clone()).or_default() += number;
+            }
+        }
     }
-    std::fs::create_dir(sandbox.ledger()).unwrap();
-    std::fs::write(sandbox.ledger().join("notes.txt"), "mine").unwrap();
-    for arguments in READERS {
-        sandbox.run(arguments).expect_error(2, "no ledger at");
-    }
-    assert_eq!(std::fs::read_dir(sandbox.ledger()).unwrap().count(), 1);
+    sums
 }
 
 #[test]
-fn commands_that_write_refuse_a_folder_of_something_else() {
-    let sandbox = Sandbox::new();
-    std::fs::create_dir(sandbox.ledger()).unwrap();
-    std::fs::write(sandbox.ledger().join("notes.txt"), "mine").unwrap();
-    sandbox.run_with_input(["append"], note(0)).expect_error(2, "ledger");
-    sandbox.run(["import", "auto", SESSION]).expect_error(2, "ledger");
-    assert_eq!(std::fs::read_dir(sandbox.ledger()).unwrap().count(), 1);
+fn every_grouping_adds_up_to_the_same_total() {
+    for sandbox in [calls(), Sandbox::with_session()] {
+        let total = usage(&sandbox, &[])["total"].clone();
+        assert!(total["modelCalls"].as_u64().unwrap() > 0 && total["failures"].as_u64().unwrap() > 0);
+        for by in GROUPINGS {
+            let report = usage(&sandbox, &["--by", by]);
+            assert_eq!((&report["by"], &report["total"]), (&by.into(), &total), "{by}");
+            for (name, sum) in summed(&report) {
+                assert!((sum - total[&name].as_f64().unwrap()).abs() < 1e-9, "{name} by {by}: {report}");
+            }
+        }
+    }
 }
 
 #[test]
-fn the_ledger_is_the_option_else_the_variable_else_the_current_folders_own() {
-    let sandbox = Sandbox::new();
-    let here = sandbox.path("");
-    let append = |command: &mut std::process::Command| {
-        finish(command.arg("append"), note(0).into_bytes()).expect(0);
+fn figures_are_those_of_the_calls_and_a_superseded_one_is_not_counted() {
+    let sandbox = calls();
+    let total = usage(&sandbox, &[])["total"].clone();
+    let expected = json!({
+        "modelCalls": 3, "toolCalls": 2, "failures": 2, "inputTokens": 106, "outputTokens": 13,
+        "cacheReadTokens": 7, "cacheWriteTokens": 0, "thinkingTokens": 1, "totalTokens": 119, "pricedCalls": 2,
+        "costUsd": 0.3,
+    });
+    assert_eq!(total, expected);
+    let by_model = usage(&sandbox, &["--by", "model"]);
+    let values: Vec<&Value> =
+        by_model["groups"].as_array().unwrap().iter().map(|group| &group["model"]).collect();
+    assert_eq!(values, [&json!("big"), &json!("small"), &Value::Null]);
+    let of_a = usage(&sandbox, &["--agent", "a", "--by", "tool"]);
+    assert_eq!((&of_a["total"]["toolCalls"], &of_a["total"]["inputTokens"]), (&2.into(), &100.into()));
+    assert_eq!(of_a["groups"].as_array().unwrap().len(), 3);
+    assert_eq!(usage(&sandbox, &["--kind", "tool_call"])["total"]["modelCalls"], 0);
+    assert_eq!(usage(&sandbox, &["--from", "2026-02-09T02:30:00Z"])["total"]["toolCalls"], 1);
+    assert_eq!(usage(&sandbox, &["--as-of-seq", "0"])["total"]["modelCalls"], 1);
+}
+
+#[test]
+fn days_are_local_and_in_utc_when_asked_for() {
+    let sandbox = calls();
+    let days = |zone: &str, options: &[&str]| {
+        let mut command = sandbox.command(["usage", "--json", "--by", "day"].iter().chain(options));
+        let report = finish(command.env("TZ", zone), Vec::new()).expect(0).value();
+        let groups = report["groups"].as_array().unwrap().clone();
+        groups
+            .iter()
+            .map(|group| {
+                let calls = group["modelCalls"].as_u64().unwrap() + group["toolCalls"].as_u64().unwrap();
+                (group["day"].as_str().unwrap().to_owned(), calls)
+            })
+            .collect::<Vec<_>>()
     };
-    append(&mut program(&here));
-    assert!(sandbox.path(".runledger/wal").is_dir());
-    append(program(&here).env("RUNLEDGER_DIR", sandbox.path("by-variable")));
-    assert!(sandbox.path("by-variable/wal").is_dir());
-    append(program(&here).env("RUNLEDGER_DIR", sandbox.path("neither")).args(["--ledger", "by-option"]));
-    assert!(sandbox.path("by-option/wal").is_dir() && !sandbox.path("neither").exists());
+    let (eighth, ninth) = ("2026-02-08".to_owned(), "2026-02-09".to_owned());
+    assert_eq!(days("UTC", &[]), [(eighth.clone(), 2), (ninth.clone(), 3)]);
+    assert_eq!(days("Europe/Vienna", &[]), [(eighth.clone(), 1), (ninth.clone(), 4)]);
+    assert_eq!(days("Europe/Vienna", &["--utc"]), [(eighth.clone(), 2), (ninth, 3)]);
+    assert_eq!(days("America/New_York", &[]), [(eighth, 5)]);
 }
 
 #[test]
-fn usage_errors_are_2_and_help_is_0_on_standard_output() {
-    let sandbox = Sandbox::new();
-    for arguments in
-        [&["frobnicate"][..], &["events", "--limit", "many"], &["event"], &[], &["runs", "--json", "--text"]]
-    {
-        let finished = sandbox.run(arguments).expect(2);
-        assert!(finished.stdout.is_empty() && !finished.stderr.is_empty(), "{arguments:?}");
+fn an_answer_that_a_forked_session_repeats_counts_once_whichever_file_comes_first() {
+    let original = std::fs::read_to_string(SESSION).unwrap();
+    let fork_run = "5f1c2f64-3c1e-4b5a-9a51-6f0d2b7c9e99";
+    // The fork repeats the session under an id of its own, and goes on with one answer.
+    let mut fork = original.replace(SESSION_RUN, fork_run);
+    let last_answer = original.lines().rfind(|line| line.contains("msg_demo_06")).unwrap();
+    let own = last_answer
+        .replace(SESSION_RUN, fork_run)
+        .replace("msg_demo_06", "msg_demo_own")
+        .replace("00000000-0000-4000-8000-", "00000000-0000-4000-8001-");
+    fork.push_str(&own);
+    fork.push('\n');
+    let mut reports = Vec::new();
+    for fork_first in [false, true] {
+        let sandbox = Sandbox::new();
+        let (fork_file, original_file) = (sandbox.path("fork.jsonl"), sandbox.path("original.jsonl"));
+        std::fs::write(&fork_file, &fork).unwrap();
+        std::fs::write(&original_file, &original).unwrap();
+        let mut files = [original_file, fork_file];
+        if fork_first {
+            files.reverse();
+        }
+        sandbox.run(["import".as_ref(), "claude-code".as_ref(), files[0].as_os_str()]).expect(0);
+        sandbox.run(["import".as_ref(), "claude-code".as_ref(), files[1].as_os_str()]).expect(0);
+        reports.push(GROUPINGS.map(|by| usage(&sandbox, &["--by", by])));
     }
-    let help = sandbox.run(["--help"]).expect(0);
-    assert!(
-        help.text().contains("transcript")
-            && help.text().contains("6 held")
-            && !help.text().contains("demo-writer")
-    );
-    sandbox.run(["events", "--help"]).expect(0);
+    assert_eq!(reports[0][0], reports[1][0], "by model");
+    let alone = usage(&Sandbox::with_session(), &[])["total"].clone();
+    let both = &reports[0][0]["total"];
+    let count = |report: &Value, name: &str| report[name].as_u64().unwrap();
+    assert_eq!(count(both, "modelCalls"), count(&alone, "modelCalls") + 1);
+    // The last answer of the session has 96 tokens, and so has its copy under another id.
+    assert_eq!(count(both, "outputTokens"), count(&alone, "outputTokens") + 96);
 }
 
 #[test]
-fn global_options_stand_before_or_after_the_command() {
+fn for_people_it_is_a_table_with_a_total() {
+    let sandbox = calls();
+    let text = sandbox.run(["usage", "--by", "tool"]).expect(0).text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 5, "{text}");
+    assert!(lines[0].starts_with("tool ") && lines[0].ends_with("cost"), "{text}");
+    assert!(lines[3].starts_with("(none)") && lines[4].starts_with("total"), "{text}");
+    assert!(lines[4].contains(" 119 ") && lines[4].ends_with("$0.3000"), "{text}");
+}
+
+#[test]
+fn a_sum_over_nothing_is_zero_and_one_of_other_kinds_is_refused() {
     let sandbox = Sandbox::with_notes(1);
-    let ledger = sandbox.ledger();
-    let here = sandbox.path("");
-    for arguments in [
-        ["--ledger", ledger.to_str().unwrap(), "--json", "stats"],
-        ["stats", "--json", "--ledger", ledger.to_str().unwrap()],
-    ] {
-        assert_eq!(finish(program(&here).args(arguments), Vec::new()).expect(0).value()["records"], 1);
-    }
-}
-
-#[test]
-fn a_second_writer_is_told_who_holds_the_ledger() {
-    let sandbox = Sandbox::new();
-    let mut writer = LiveWriter::start(&sandbox, &[]);
-    writer.append(&note(0));
-    for arguments in [&["append"][..], &["import", "auto", SESSION], &["recover"], &["index", "rebuild"]] {
-        sandbox.run(arguments).expect_error(6, &writer.process_id().to_string());
-    }
-    assert_eq!(writer.append(&note(1))["seq"], 1, "the writer was not disturbed");
-    assert_eq!(writer.close(), 0);
-    sandbox.run_with_input(["append"], note(2)).expect(0);
-}
-
-#[test]
-fn a_closed_pipe_ends_the_program_quietly() {
-    let sandbox = Sandbox::with_notes(2_000);
-    for arguments in [&["tail"][..], &["events", "--limit", "2000"], &["tail", "-f"]] {
-        let mut child =
-            sandbox.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // Far more is printed than a pipe holds, and nobody reads it.
-        drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
-        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-}
-
-#[test]
-fn a_newer_version_is_refused_untouched() {
-    let sandbox = Sandbox::with_notes(3);
-    let path = first_segment(&sandbox);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
-    let check = crc32c::crc32c(&bytes[..4092]);
-    bytes[4092..4096].copy_from_slice(&check.to_le_bytes());
-    std::fs::write(&path, &bytes).unwrap();
-    for arguments in [&["events"][..], &["tail"], &["append"], &["verify"], &["recover"]] {
-        sandbox.run(arguments).expect_error(2, "version 2");
-    }
-    assert_eq!(std::fs::read(&path).unwrap(), bytes);
-}
-
-#[test]
-fn output_that_cannot_be_written_is_a_storage_failure() {
-    let sandbox = Sandbox::with_notes(1);
-    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
-    let output = sandbox.command(["tail"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("error: cannot write to standard output: "), "{said}");
-    assert_eq!(output.status.code(), Some(5));
-}
-
-#[test]
-fn nothing_is_coloured_where_nobody_looks() {
-    let sandbox = Sandbox::with_session();
-    for arguments in [&["runs"][..], &["events", "--text"], &["stats"], &["event", "1", "--text"]] {
-        let finished = sandbox.run(arguments).expect(0);
-        assert!(!finished.text().contains('\u{1b}') && !finished.stderr.contains('\u{1b}'), "{arguments:?}");
-    }
+    let report = usage(&sandbox, &[]);
+    assert_eq!((&report["groups"], &report["total"]["costUsd"]), (&json!([]), &Value::Null));
+    sandbox.run(["usage", "--kind", "message"]).expect_error(2, "--kind names neither");
+    let refused = sandbox.run(["usage", "--by", "mood"]).expect(2);
+    assert!(refused.stderr.contains("day"), "{}", refused.stderr);
 }

@@ -7,7 +7,7 @@ use runledger::{EventFilter, Kind, Ledger, Order, RunFilter};
 
 use super::{SESSION_RUN, heading};
 use crate::commands::runs;
-use crate::event_text;
+use crate::event_table::EventTable;
 use crate::output::Output;
 
 /// Asks and answers them.
@@ -35,9 +35,11 @@ pub(super) fn answer(ledger: &Ledger, output: &mut Output) -> Result<()> {
 /// Always as text: the demo is for people.
 fn write(ledger: &Ledger, filter: &EventFilter, output: &mut Output) -> Result<()> {
     let found = ledger.events(filter)?.items;
+    let mut table = EventTable::for_people(output);
     for stored in &found {
-        event_text::write_line(ledger, stored, output)?;
+        table.add(ledger, stored, output)?;
     }
+    table.flush(output)?;
     if found.is_empty() {
         writeln!(output, "none")?;
     }
