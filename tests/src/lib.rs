@@ -3,6 +3,8 @@
 #[cfg(feature = "commit-model")]
 pub mod commit_model;
 
+pub mod failing_storage;
+
 pub mod index_laboratory;
 
 pub mod laboratory;

@@ -6,6 +6,7 @@
 mod ancestry;
 mod answer;
 mod append;
+mod append_batch;
 mod as_of;
 mod ask;
 mod counts;
@@ -29,6 +30,7 @@ use runledger_wal::{LedgerId, Reader, Seq};
 
 pub use ancestry::{Ancestry, AncestryEnd};
 pub use append::{Receipt, Submitted};
+pub use append_batch::BatchError;
 pub use counts::ValueCounts;
 pub use events::{Page, StoredRecord};
 pub use health::{Health, IndexHealth, IndexStatus};
@@ -132,6 +134,12 @@ impl Ledger {
         self.core.log.ledger_id()
     }
 
+    /// Whether it was opened for reading only.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.core.writer.is_none()
+    }
+
     /// Where the ledger lies.
     #[must_use]
     pub fn directory(&self) -> &Path {
@@ -153,11 +161,12 @@ impl Ledger {
 
 impl Core {
     fn close(&self) -> Result<(), CloseError> {
-        // The log first, so that the index can come to its very end and the next opening has nothing to replay.
-        if let Some(writer) = &self.writer {
-            writer.close()?;
-        }
-        Ok(self.index.close()?)
+        // The log first, so that the index can come to its very end and the next opening has nothing to replay. The index
+        // also when the log can't be closed well: whoever opens the ledger next must be the only one that writes there.
+        let log = self.writer.as_ref().map_or(Ok(()), Writer::close);
+        let index = self.index.close();
+        log?;
+        Ok(index?)
     }
 }
 

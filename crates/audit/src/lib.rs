@@ -77,9 +77,9 @@ pub use key::MalformedKey;
 pub use key::stream::Dimension;
 pub use kind::Kind;
 pub use ledger::{
-    Ancestry, AncestryEnd, Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions, LedgerStats,
-    OpenReport, Page, Progress, ProgressCallback, Receipt, SourceEntry, StoredEvent, StoredRecord, Submitted,
-    Tail, ValueCounts,
+    Ancestry, AncestryEnd, BatchError, Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions,
+    LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt, SourceEntry, StoredEvent,
+    StoredRecord, Submitted, Tail, ValueCounts,
 };
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};

@@ -180,6 +180,11 @@ impl Core {
     /// Does the most useful merge. `false`: there was none to do.
     pub(crate) fn merge_once(&self) -> Result<bool, WriteError> {
         let _merging = self.merger.begin();
+        // Whoever merges on the caller's thread closes when it is done.
+        let stop = || self.options.merge_in_background && self.merger.is_stopping();
+        if stop() {
+            return Ok(false);
+        }
         let tables = self.catalog.lock().tables.clone();
         let sizes: Vec<u64> = tables.iter().map(|table| table.meta().bytes).collect();
         let Some(range) = tier::pick(&sizes, MERGE_WIDTH, self.options.tables_max) else { return Ok(false) };
@@ -189,8 +194,6 @@ impl Core {
             // From here on there is a table more for every four thousand million positions.
             return Ok(false);
         }
-        // Whoever merges on the caller's thread closes when it is done.
-        let stop = || self.options.merge_in_background && self.merger.is_stopping();
         self.replace_tables(inputs, keep_deletions, stop)?;
         Ok(true)
     }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::compaction::{self, Merger};
 use crate::directory::{Directory, DirectoryLock};
@@ -33,14 +33,15 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     pub(crate) read_only: bool,
     current: RwLock<Arc<Version>>,
-    /// Held by whoever changes the memory table.
-    pub(crate) writer: Mutex<()>,
+    /// Held by whoever changes the memory table. See [`Core::begin_writing`].
+    writer: Mutex<()>,
     pub(crate) catalog: Mutex<Catalog>,
     next_table_id: AtomicU64,
     pub(crate) merger: Merger,
     pub(crate) bytes_flushed: AtomicU64,
     pub(crate) bytes_merged: AtomicU64,
-    _lock: DirectoryLock,
+    /// Until it is closed. Taken under `writer`.
+    pub(crate) lock: Mutex<Option<DirectoryLock>>,
 }
 
 /// What goes into a new table.
@@ -82,8 +83,15 @@ impl Core {
             merger: Merger::default(),
             bytes_flushed: AtomicU64::new(0),
             bytes_merged: AtomicU64::new(0),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         }
+    }
+
+    /// The right to change the memory table and to flush it, unless the store was closed: then the directory may be
+    /// somebody else's.
+    pub(crate) fn begin_writing(&self) -> Result<MutexGuard<'_, ()>, WriteError> {
+        let writer = self.writer.lock();
+        if self.lock.lock().is_none() { Err(WriteError::Closed) } else { Ok(writer) }
     }
 
     pub(crate) fn version(&self) -> Arc<Version> {
@@ -173,7 +181,7 @@ impl Core {
 
     pub(crate) fn clear(&self) -> Result<(), WriteError> {
         // In this order everywhere: a merge in progress ends before the tables go.
-        let _writer = self.writer.lock();
+        let _writer = self.begin_writing()?;
         let _merging = self.merger.begin();
         let mut catalog = self.catalog.lock();
         let tables = catalog.tables.clone();

@@ -207,8 +207,8 @@ pub enum WriteError {
         /// The last failure.
         reason: String,
     },
-    /// The store is being closed.
-    #[error("the index is being closed")]
+    /// The store is being closed, or was.
+    #[error("the index is closed")]
     Closed,
     /// A table that was read for a merge, or read back after it was written, is not what was written.
     #[error(transparent)]

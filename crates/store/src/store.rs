@@ -109,7 +109,7 @@ impl Store {
     pub fn apply(&self, batch: &Batch, checkpoint: &[u8]) -> Result<(), WriteError> {
         let core = &self.owner.core;
         check_limits(batch, checkpoint)?;
-        let _writer = core.writer.lock();
+        let _writer = core.begin_writing()?;
         let version = core.version();
         check_numbers(batch, version.last_number())?;
         let memory = version.memory.clone();
@@ -151,7 +151,7 @@ impl Store {
         if core.read_only {
             return Err(WriteError::ReadOnly);
         }
-        let _writer = core.writer.lock();
+        let _writer = core.begin_writing()?;
         core.merger.wait_for_room(core)?;
         core.flush_memory()
     }
@@ -213,16 +213,21 @@ impl Store {
         }
     }
 
-    /// Flushes, and stops merging. Other clones can still read.
+    /// Flushes, and stops merging. Other clones can still read; nothing writes to the directory any more, so that it can be
+    /// opened anew.
     pub fn close(self) -> Result<(), WriteError> {
         let core = &self.owner.core;
         core.merger.stop();
         if core.read_only {
             return Ok(());
         }
+        // A merge in progress notices within some entries, and none begins any more.
+        drop(core.merger.begin());
+        let Ok(_writer) = core.begin_writing() else { return Ok(()) };
         // However many tables there are: there is room for one more, and the next open merges them.
-        let _writer = core.writer.lock();
-        core.flush_memory()
+        let flushed = core.flush_memory();
+        *core.lock.lock() = None;
+        flushed
     }
 }
 

@@ -217,8 +217,31 @@ impl Wal {
         durability: Durability,
     ) -> Result<BatchTicket, AppendError> {
         let records = self.batch(payloads)?;
-        let (first_seq, outcome) = self.log.submit(&records, durability, NoRoom::Wait)?;
-        let (log, leaves) = (Arc::clone(&self.log), leaves_of(&records));
+        self.submit_records(&records, durability)
+    }
+
+    /// As [`Wal::submit_batch`], for payloads that were hashed and checksummed before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::submit_batch`].
+    pub fn submit_batch_prepared<P: AsRef<[u8]>>(
+        &self,
+        batch: &[&Prepared<P>],
+        durability: Durability,
+    ) -> Result<BatchTicket, AppendError> {
+        let records: Vec<_> = batch.iter().map(|record| (record.header, record.payload.as_ref())).collect();
+        check_batch_bytes(records.iter().map(|(header, _)| record_bytes(header.payload_bytes)).sum())?;
+        self.submit_records(&records, durability)
+    }
+
+    fn submit_records(
+        &self,
+        records: &[(RecordHeader, &[u8])],
+        durability: Durability,
+    ) -> Result<BatchTicket, AppendError> {
+        let (first_seq, outcome) = self.log.submit(records, durability, NoRoom::Wait)?;
+        let (log, leaves) = (Arc::clone(&self.log), leaves_of(records));
         Ok(BatchTicket { log, outcome, first_seq, leaves, asked: durability })
     }
 
@@ -234,9 +257,7 @@ impl Wal {
             bytes += record_bytes(header.payload_bytes);
             records.push((header, payload.as_ref()));
         }
-        if bytes > BATCH_BYTES_MAX {
-            return Err(AppendError::BatchTooLarge { bytes, max: BATCH_BYTES_MAX });
-        }
+        check_batch_bytes(bytes)?;
         Ok(records)
     }
 
@@ -378,6 +399,13 @@ impl Wal {
         RecordHeader::of(payload, &*self.log.leaf_function)
             .map_err(|bytes| AppendError::TooLarge { bytes, max: u64::from(RECORD_BYTES_MAX) })
     }
+}
+
+fn check_batch_bytes(bytes: u64) -> Result<(), AppendError> {
+    if bytes > BATCH_BYTES_MAX {
+        return Err(AppendError::BatchTooLarge { bytes, max: BATCH_BYTES_MAX });
+    }
+    Ok(())
 }
 
 fn leaves_of(records: &[(RecordHeader, &[u8])]) -> Vec<Leaf> {

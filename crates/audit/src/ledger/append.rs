@@ -17,14 +17,14 @@ pub(super) struct Writer {
     pub(super) log: Wal,
     pub(super) instance: WriterInstance,
     pub(super) interruptions: Interruptions,
-    in_flight: Mutex<InFlight>,
+    pub(super) in_flight: Mutex<InFlight>,
 }
 
 impl Writer {
     /// The writer of a log that was just opened. `interruptions` says what is to be done about an earlier one.
-    pub(super) fn new(log: Wal, interruptions: Interruptions) -> Self {
+    pub(super) fn new(log: Wal, instance: WriterInstance, interruptions: Interruptions) -> Self {
         let in_flight = Mutex::new(InFlight::behind(log.durable_end()));
-        Self { log, instance: WriterInstance::new(), interruptions, in_flight }
+        Self { log, instance, interruptions, in_flight }
     }
 
     pub(super) fn close(&self) -> Result<(), CloseError> {
@@ -54,7 +54,7 @@ pub struct Submitted {
 }
 
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     New(Ticket),
     /// Stored before, and durable.
     Stored {
@@ -62,11 +62,7 @@ enum Place {
         leaf: Leaf,
     },
     /// Handed to the log before, by this process, and perhaps not durable yet.
-    Pending {
-        seq: Seq,
-        leaf: Leaf,
-        log: Wal,
-    },
+    Pending(Ticket),
 }
 
 impl Submitted {
@@ -74,8 +70,8 @@ impl Submitted {
     #[must_use]
     pub fn seq(&self) -> Seq {
         match &self.place {
-            Place::New(ticket) => ticket.seq(),
-            Place::Stored { seq, .. } | Place::Pending { seq, .. } => *seq,
+            Place::New(ticket) | Place::Pending(ticket) => ticket.seq(),
+            Place::Stored { seq, .. } => *seq,
         }
     }
 
@@ -105,9 +101,9 @@ impl Submitted {
                 Ok(Receipt { seq: receipt.seq, event_id, leaf: receipt.leaf, duplicate })
             }
             Place::Stored { seq, leaf } => Ok(Receipt { seq, event_id, leaf, duplicate }),
-            Place::Pending { seq, leaf, log } => {
-                log.sync()?;
-                Ok(Receipt { seq, event_id, leaf, duplicate })
+            Place::Pending(ticket) => {
+                let receipt = ticket.wait_durable()?;
+                Ok(Receipt { seq: receipt.seq, event_id, leaf: receipt.leaf, duplicate })
             }
         }
     }
@@ -128,7 +124,7 @@ impl Submitted {
                 let receipt = ticket.wait_async().await?;
                 Ok(Receipt { seq: receipt.seq, event_id, leaf: receipt.leaf, duplicate })
             }
-            place @ (Place::Stored { .. } | Place::Pending { .. }) => Self { event_id, place }.wait(),
+            place @ (Place::Stored { .. } | Place::Pending(_)) => Self { event_id, place }.wait(),
         }
     }
 }
@@ -199,41 +195,34 @@ impl Asker {
         in_flight.forget_before(self.index.indexed_end());
         if let Some(known) = in_flight.get(event_id) {
             drop(in_flight);
-            return self.pending(&writer.log, &event, known, digest);
+            return self.pending(&event, known, digest);
         }
         let forgotten_end = in_flight.forgotten_end();
         if let Some(place) = self.stored(&event, forgotten_end)? {
             return Ok(Submitted { event_id, place });
         }
-        let leaf = prepared.leaf();
         let ticket = writer.log.submit_prepared(&prepared, durability)?;
-        in_flight.insert(event_id, Entry { seq: ticket.seq(), leaf, digest });
+        in_flight.insert(event_id, Entry { ticket: ticket.clone(), digest });
         Ok(Submitted { event_id, place: Place::New(ticket) })
     }
 
     /// What becomes of `event`, whose id was handed to the log before.
-    fn pending(
-        &self,
-        log: &Wal,
-        event: &Event,
-        known: Entry,
-        digest: [u8; 16],
-    ) -> Result<Submitted, AppendError> {
-        let (event_id, Entry { seq, leaf, .. }) = (event.event_id, known);
+    fn pending(&self, event: &Event, known: Entry, digest: [u8; 16]) -> Result<Submitted, AppendError> {
+        let event_id = event.event_id;
         if known.digest != digest {
             // Another event, or the same as another process wrote it down: its record tells, once it can be read.
-            log.sync()?;
+            let seq = known.ticket.clone().wait_durable()?.seq;
             let stored = self.stored_event(seq)?;
             if stored.is_none_or(|stored| !is_retry(&stored.event, event)) {
                 return Err(AppendError::Conflict { event_id, seq });
             }
         }
-        Ok(Submitted { event_id, place: Place::Pending { seq, leaf, log: log.clone() } })
+        Ok(Submitted { event_id, place: Place::Pending(known.ticket) })
     }
 
     /// Where the event of this id is stored before `end`, if it is; a conflict if with other content. An index that
     /// can't say so now holds nobody up: it decides itself when it comes to the event.
-    fn stored(&self, event: &Event, end: Seq) -> Result<Option<Place>, AppendError> {
+    pub(super) fn stored(&self, event: &Event, end: Seq) -> Result<Option<Place>, AppendError> {
         let event_id = event.event_id;
         if planted(Bug::NeverLookUpIds) {
             return Ok(None);

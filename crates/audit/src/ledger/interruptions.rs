@@ -30,6 +30,11 @@ impl Interruptions {
         let marked = if wanted { OnceLock::new() } else { OnceLock::from(Vec::new()) };
         Self { working: Mutex::new(()), marked }
     }
+
+    /// Whether nothing is left to be marked.
+    pub(super) fn are_settled(&self) -> bool {
+        self.marked.get().is_some()
+    }
 }
 
 impl Ledger {

@@ -11,8 +11,8 @@ use super::ask::Asker;
 use super::index::{Index, IndexOptions};
 use super::interruptions::Interruptions;
 use super::{Core, Ledger};
-use crate::OpenError;
 use crate::codec::EventLeaf;
+use crate::{OpenError, WriterInstance};
 
 /// The folder of the log within the ledger.
 const LOG_FOLDER: &str = "wal";
@@ -52,8 +52,18 @@ pub struct LedgerOptions {
     create: bool,
     leave_runs_open: bool,
     segment_bytes: Option<u64>,
+    log_storage: Option<Arc<dyn wal::Storage>>,
+    continued: Option<Continued>,
     query_wait_max: Option<Duration>,
     index: IndexOptions,
+}
+
+/// What a handle that is opened in the place of an earlier one takes over from it.
+#[derive(Clone, Copy)]
+struct Continued {
+    writer: WriterInstance,
+    /// Whether the runs of writers before it have been dealt with.
+    interruptions_settled: bool,
 }
 
 impl Default for LedgerOptions {
@@ -62,6 +72,8 @@ impl Default for LedgerOptions {
             create: true,
             leave_runs_open: false,
             segment_bytes: None,
+            log_storage: None,
+            continued: None,
             query_wait_max: None,
             index: IndexOptions::default(),
         }
@@ -131,6 +143,39 @@ impl LedgerOptions {
         self
     }
 
+    /// Where the log's bytes go, in place of the operating system's files: for tests with a disk that fails.
+    #[doc(hidden)]
+    pub fn log_storage(mut self, storage: Arc<dyn wal::Storage>) -> Self {
+        self.log_storage = Some(storage);
+        self
+    }
+
+    /// Opens in the place of an earlier handle of this process, whose log failed or was closed: the events go on under
+    /// the same writer instance, and runs that were begun through the earlier handle are not taken for those of a dead
+    /// process. The earlier handle, all clones of it, must have been [closed](Ledger::close).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// use runledger_audit::{Body, Event, Ledger, RunStarted, RunStatus};
+    ///
+    /// let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.append(Event::new(Body::RunStarted(RunStarted::default())).with_run("run-1"))?;
+    /// let again = Ledger::options().continuing(&ledger);
+    /// ledger.close()?;
+    /// let ledger = again.open(folder.path().join("ledger"))?;
+    /// assert_eq!(ledger.run("run-1")?.expect("it was begun").status, RunStatus::Running);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn continuing(mut self, earlier: &Ledger) -> Self {
+        self.continued = earlier.core.writer.as_ref().map(|writer| Continued {
+            writer: writer.instance,
+            interruptions_settled: writer.interruptions.are_settled(),
+        });
+        self
+    }
+
     /// How much memory a reader may take for what is in the log and not yet in the index on disk, in bytes. 256 MiB by
     /// default. Beyond it the reader opens the index again, and builds a temporary one if that is not enough.
     pub fn reader_memory_bytes_max(mut self, bytes: usize) -> Self {
@@ -173,15 +218,20 @@ impl LedgerOptions {
         if let Some(bytes) = self.segment_bytes {
             options = options.segment_bytes(bytes);
         }
+        if let Some(storage) = self.log_storage {
+            options = options.storage(storage);
+        }
         let (log, found) = Wal::open(&directory.join(LOG_FOLDER), options)?;
         let place = directory.join(INDEX_FOLDER);
         let (index, state) = Index::follow(&log.reader(), &place, &self.index)?;
         let mut report = report_of(&found);
         report.index = state;
-        let left_alone = found.created || found.clean && self.leave_runs_open;
+        let settled = self.continued.is_some_and(|earlier| earlier.interruptions_settled);
+        let left_alone = settled || found.created || found.clean && self.leave_runs_open;
+        let instance = self.continued.map_or_else(WriterInstance::new, |earlier| earlier.writer);
         let core = Core {
             log: log.reader(),
-            writer: Some(Writer::new(log, Interruptions::wanted(!left_alone))),
+            writer: Some(Writer::new(log, instance, Interruptions::wanted(!left_alone))),
             index,
             directory: directory.to_owned(),
             report,

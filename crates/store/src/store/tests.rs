@@ -320,6 +320,26 @@ fn memory_stays_bounded_while_nothing_can_be_written_out() {
 }
 
 #[test]
+fn a_closed_store_writes_nothing_more_and_its_directory_can_be_opened_while_clones_of_it_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Options::default().create(true)).unwrap();
+    store.apply(&Batch::default(), b"1").unwrap();
+    let kept = store.clone();
+    store.close().unwrap();
+    let again = Store::open(folder.path(), Options::default().create(true)).unwrap();
+    assert_eq!(again.checkpoint().as_deref(), Some(b"1".as_slice()));
+    assert!(matches!(kept.apply(&Batch::default(), b"2"), Err(WriteError::Closed)));
+    assert!(matches!(kept.flush(), Err(WriteError::Closed)));
+    assert!(matches!(kept.compact(), Err(WriteError::Closed)));
+    assert!(matches!(kept.clear(), Err(WriteError::Closed)));
+    kept.close().unwrap();
+    assert!(
+        Store::open(folder.path(), Options::default().create(true)).is_err(),
+        "the new one keeps its lock"
+    );
+}
+
+#[test]
 fn clearing_empties_the_store_also_on_disk_and_views_keep_what_they_show() {
     let directory = SimulatedDirectory::default();
     let open = || Store::open_in(Arc::new(directory.clone()), options()).unwrap();

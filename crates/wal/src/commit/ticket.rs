@@ -35,6 +35,7 @@ pub struct BatchReceipt {
 ///
 /// Dropping it changes nothing: the record becomes durable all the same. If that fails,
 /// [`Options::on_failure`](crate::Options::on_failure) is told.
+#[derive(Clone)]
 #[must_use = "only waiting tells whether the record is in the log"]
 pub struct Ticket {
     pub(crate) log: Arc<Log>,
@@ -67,6 +68,25 @@ impl Ticket {
         let durability = reach(&self.log, &self.outcome, self.asked)?;
         Ok(Receipt { seq: self.seq, leaf: self.leaf, durability })
     }
+
+    /// Waits until the record is on stable storage, whatever was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wal::append`](crate::Wal::append).
+    pub fn wait_durable(self) -> Result<Receipt, AppendError> {
+        let durability = self.log.wait_for(&self.outcome)?;
+        if durability < Durability::Durable {
+            self.log.sync()?;
+        }
+        Ok(Receipt { seq: self.seq, leaf: self.leaf, durability: Durability::Durable })
+    }
+
+    /// Why the record was given up, if that is known by now. Waits for nothing.
+    #[must_use]
+    pub fn failure(&self) -> Option<AppendError> {
+        self.outcome.settled()?.err()
+    }
 }
 
 impl fmt::Debug for Ticket {
@@ -92,6 +112,15 @@ impl BatchTicket {
     #[must_use]
     pub fn first_seq(&self) -> Seq {
         self.first_seq
+    }
+
+    /// A ticket for one record of the batch; nothing if the batch has fewer.
+    #[must_use]
+    pub fn ticket(&self, index: usize) -> Option<Ticket> {
+        let leaf = *self.leaves.get(index)?;
+        let seq = Seq::new(self.first_seq.get() + index as u64);
+        let (log, outcome) = (Arc::clone(&self.log), Arc::clone(&self.outcome));
+        Some(Ticket { log, outcome, seq, leaf, asked: self.asked })
     }
 
     /// Waits until the batch has the durability that was asked for.

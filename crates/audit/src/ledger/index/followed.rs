@@ -110,7 +110,8 @@ impl FollowedIndex {
             self.ingestor.wait_indexed(end, Some(Instant::now() + CLOSE_WAIT_MAX))
         };
         self.ingestor.stop();
-        self.store.flush()?;
+        // Other clones of the ledger may live on while somebody opens it anew: nothing is merged here any more.
+        self.store.clone().close()?;
         // What is missing is replayed at the next opening, but whoever closes in good order should know.
         caught_up.map_err(|error| IndexError::Build(error.into()))
     }
