@@ -1,8 +1,8 @@
-//! What to ask for: filters over events and over runs.
+//! Which events to ask for, and in which order.
 
 use std::borrow::Cow;
 
-use crate::{AnyOf, AsOf, Dimension, Glob, Kind, PageToken, RunStatus, Timestamp};
+use crate::{AnyOf, AsOf, Dimension, Glob, Kind, PageToken, Timestamp};
 
 /// How many items a page holds unless told otherwise.
 pub const PAGE_ITEMS_DEFAULT: usize = 100;
@@ -138,64 +138,6 @@ impl EventFilter {
         let mut fingerprint = [0; 8];
         hasher.finalize_xof().fill(&mut fingerprint);
         u64::from_le_bytes(fingerprint)
-    }
-}
-
-/// Which runs to answer with. Every field that is set must hold; [`RunFilter::default`] asks for all but dry runs,
-/// newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFilter {
-    /// Runs in any of these states; in all states when empty.
-    pub statuses: Vec<RunStatus>,
-    /// Runs of this agent.
-    pub agent: Option<String>,
-    /// Runs of this session.
-    pub session: Option<String>,
-    /// Runs that this run started.
-    pub parent: Option<String>,
-    /// Runs of this skill.
-    pub skill: Option<String>,
-    /// Runs that this caller asked for.
-    pub caller: Option<String>,
-    /// Runs that were asked for here.
-    pub channel: Option<String>,
-    /// Only runs that no other run started.
-    pub top_level_only: bool,
-    /// Dry runs too.
-    pub include_dry_runs: bool,
-    /// Runs that started at this time or later.
-    pub started_from: Option<Timestamp>,
-    /// Runs that started before this time.
-    pub started_to: Option<Timestamp>,
-    /// As of when to answer; now when absent. All runs of the ledger are looked at then.
-    pub as_of: Option<AsOf>,
-    /// Oldest or newest first, by start.
-    pub order: Order,
-    /// How many matching runs to pass over.
-    pub offset: usize,
-    /// How many runs to answer with at most.
-    pub limit: usize,
-}
-
-impl Default for RunFilter {
-    fn default() -> Self {
-        Self {
-            statuses: Vec::new(),
-            agent: None,
-            session: None,
-            parent: None,
-            skill: None,
-            caller: None,
-            channel: None,
-            top_level_only: false,
-            include_dry_runs: false,
-            started_from: None,
-            started_to: None,
-            as_of: None,
-            order: Order::Descending,
-            offset: 0,
-            limit: PAGE_ITEMS_DEFAULT,
-        }
     }
 }
 

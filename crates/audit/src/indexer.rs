@@ -17,7 +17,7 @@ use crate::key::run::RunRecord;
 use crate::key::stream::Names;
 use crate::key::{self, Position};
 use crate::planted::{Bug, planted};
-use crate::{Event, EventId, IndexError, SourceDigest, WriterInstance, codec, names, rollup};
+use crate::{Event, EventId, IndexError, SourceDigest, codec, names, rollup, run_keys};
 
 /// Turns records into keys.
 pub(crate) struct EventIndexer {
@@ -163,37 +163,6 @@ fn note(pending: &mut Pending<'_>, seq: Seq, reason: &str) {
     pending.put(key::anomaly::key(seq), reason.as_bytes());
 }
 
-/// Puts the record of a run, and the keys that follow from it.
-fn put_run(run_id: &str, run: &ChangedRun, pending: &mut Pending<'_>) {
-    let ChangedRun { before, after } = run;
-    let start = rollup::started_at(after);
-    if let Some(before) = before {
-        let start_before = rollup::started_at(before);
-        if start_before != start {
-            pending.delete(key::run_start::key(start_before, run_id));
-        }
-        if let Some(parent) =
-            before.parent_run_id.as_deref().filter(|_| before.parent_run_id != after.parent_run_id)
-        {
-            pending.delete(key::run_child::key(parent, run_id));
-        }
-    }
-    if before.as_ref().is_none_or(|before| rollup::started_at(before) != start) {
-        pending.put(key::run_start::key(start, run_id), []);
-    }
-    if let Some(parent) = &after.parent_run_id {
-        pending.put(key::run_child::key(parent, run_id), []);
-    }
-    let live_key = key::live_run::key(run_id);
-    if rollup::status(after).is_live() && !after.imported {
-        let writer = after.writer_instance.map(WriterInstance::from_bytes);
-        pending.put(live_key, key::live_run::value(writer));
-    } else if before.is_some() {
-        pending.delete(live_key);
-    }
-    pending.put(key::run::key(run_id), after.encode());
-}
-
 impl Indexer for EventIndexer {
     type Error = IndexError;
 
@@ -204,7 +173,7 @@ impl Indexer for EventIndexer {
 
     fn finish(&mut self, pending: &mut Pending<'_>) -> Result<(), IndexError> {
         for (run_id, run) in self.runs.drain() {
-            put_run(&run_id, &run, pending);
+            run_keys::put(&run_id, run.before.as_ref(), &run.after, pending);
         }
         Ok(())
     }

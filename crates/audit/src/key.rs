@@ -10,9 +10,10 @@
 //! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
 //! | 04 | `Seq` of a record that is damaged, no readable event, or repeats an event id | why | `anomaly` |
 //! | 20 | run id | the run's figures | `run` |
-//! | 21 | start of a run, run id | – | `run_start` |
-//! | 22 | parent's run id, run id | – | `run_child` |
+//! | 21 | start of a run, its first `Seq` | run id | `run_start` |
 //! | 23 | id of a run that is at work | its writer's instance | `live_run` |
+//! | 25 | dimension and value of a run, its start, its first `Seq` | run id | `run_value` |
+//! | 26 | end of a run, its first `Seq` | run id | `run_end` |
 //!
 //! Integers are big-endian, so that bytes sort as numbers do; times have their sign bit flipped. Text that is followed
 //! by something else is terminated (see [`push_text`]), so that no value is a prefix of another.
@@ -26,8 +27,10 @@ pub(crate) mod anomaly;
 pub(crate) mod event_id;
 pub(crate) mod live_run;
 pub(crate) mod run;
-pub(crate) mod run_child;
+pub(crate) mod run_end;
+pub(crate) mod run_place;
 pub(crate) mod run_start;
+pub(crate) mod run_value;
 pub(crate) mod source_id;
 pub(crate) mod stream;
 pub(crate) mod superseded;
@@ -50,8 +53,9 @@ pub(crate) enum Tag {
     Anomaly = 0x04,
     Run = 0x20,
     RunStart = 0x21,
-    RunChild = 0x22,
     LiveRun = 0x23,
+    RunValue = 0x25,
+    RunEnd = 0x26,
 }
 
 impl Tag {
@@ -101,15 +105,6 @@ pub(crate) fn sortable(time: Timestamp) -> u64 {
     time.as_nanoseconds().cast_unsigned() ^ TIME_SIGN
 }
 
-/// Time as bytes that sort like the time.
-pub(crate) fn time_bytes(time: Timestamp) -> [u8; 8] {
-    sortable(time).to_be_bytes()
-}
-
-pub(crate) fn time_from_bytes(bytes: [u8; 8]) -> Timestamp {
-    Timestamp::from_nanoseconds((u64::from_be_bytes(bytes) ^ TIME_SIGN).cast_signed())
-}
-
 pub(crate) fn seq_from_bytes(bytes: &[u8]) -> Option<Seq> {
     bytes.try_into().ok().map(|bytes| Seq::new(u64::from_be_bytes(bytes)))
 }
@@ -138,16 +133,6 @@ pub(crate) fn push_text(key: &mut Vec<u8>, text: &str) {
     key.extend_from_slice(&[0, 0]);
 }
 
-/// The smallest key that is greater than every key that starts with `prefix`. Tags are below `FF`, so there is one.
-pub(crate) fn prefix_end(prefix: &[u8]) -> Vec<u8> {
-    let kept = prefix.iter().rposition(|&byte| byte != 0xFF).map_or(0, |last| last + 1);
-    let mut end: Vec<u8> = prefix.iter().copied().take(kept).collect();
-    if let Some(last) = end.last_mut() {
-        *last += 1;
-    }
-    end
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -168,7 +153,6 @@ mod tests {
             let (a, b) = (position(a), position(b));
             prop_assert_eq!(a.cmp(&b), store::Position::from(a).cmp(&store::Position::from(b)));
             prop_assert_eq!(Position::from(store::Position::from(a)), a);
-            prop_assert_eq!(time_from_bytes(time_bytes(a.time)), a.time);
         }
 
         #[test]
@@ -189,18 +173,6 @@ mod tests {
                 prop_assert_eq!(a.cmp(&b), text_key(&a, &rest_a).cmp(&text_key(&b, &rest_b)));
                 prop_assert!(!text_key(&b, &rest_b).starts_with(&text_key(&a, &[])));
             }
-        }
-
-        #[test]
-        fn a_prefix_ends_after_its_last_key(
-            prefix in proptest::collection::vec(any::<u8>(), 1..5), rest: Vec<u8>, other: Vec<u8>,
-        ) {
-            let mut prefix = prefix;
-            if let Some(tag) = prefix.first_mut() { *tag %= 0xFE; }
-            let end = prefix_end(&prefix);
-            let inside: Vec<u8> = prefix.iter().chain(&rest).copied().collect();
-            prop_assert!(inside < end);
-            prop_assert_eq!(other.starts_with(&prefix), other >= prefix && other < end);
         }
     }
 }

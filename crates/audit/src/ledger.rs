@@ -17,6 +17,8 @@ mod index;
 mod interruptions;
 mod open;
 mod read;
+mod run_figures;
+mod run_selection;
 mod runs;
 mod runs_as_of;
 mod stats;
@@ -37,6 +39,7 @@ pub use health::{Health, IndexHealth, IndexStatus};
 pub use open::{IndexState, LedgerOptions, OpenReport, Progress, ProgressCallback};
 pub(crate) use open::{is_empty, log_folder, require_ledger};
 pub use read::{SourceEntry, StoredEvent};
+pub use run_selection::RunListCost;
 pub use stats::LedgerStats;
 pub use tail::Tail;
 

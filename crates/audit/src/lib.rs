@@ -48,6 +48,8 @@ mod page_token;
 mod planted;
 mod query;
 mod rollup;
+mod run_filter;
+mod run_keys;
 mod run_status;
 mod run_summary;
 mod salt;
@@ -69,7 +71,7 @@ pub use error::{AppendError, CloseError, ErrorClass, IndexError, MaintenanceErro
 pub use event::Event;
 pub use event_json::EventJsonError;
 pub use explanation::{CheckedCondition, CountMethod, Explanation, JoinedCondition};
-pub use filter::{EventFilter, Order, PAGE_ITEMS_DEFAULT, RunFilter};
+pub use filter::{EventFilter, Order, PAGE_ITEMS_DEFAULT};
 pub use glob::{GLOB_BYTES_MAX, Glob, GlobError};
 pub use id::{EventId, ParseIdError, WriterInstance};
 pub use json::{InvalidJson, Json};
@@ -78,8 +80,8 @@ pub use key::stream::Dimension;
 pub use kind::Kind;
 pub use ledger::{
     Ancestry, AncestryEnd, BatchError, Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions,
-    LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt, SourceEntry, StoredEvent,
-    StoredRecord, Submitted, Tail, ValueCounts,
+    LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt, RunListCost, SourceEntry,
+    StoredEvent, StoredRecord, Submitted, Tail, ValueCounts,
 };
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
@@ -87,6 +89,7 @@ pub use page_token::{PageToken, PageTokenError};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use planted::{Bug, plant};
+pub use run_filter::{RunFilter, RunTime};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
 pub use runledger_wal::{

@@ -24,11 +24,13 @@ pub(crate) fn check(event: &Event) -> Result<(), NameTooLong> {
     for dimension in Dimension::ALL {
         check_name(dimension.as_str(), dimension.of(event).as_deref())?;
     }
-    let parent = match &event.body {
-        Body::RunStarted(started) => started.parent_run_id.as_deref(),
-        _ => None,
-    };
-    check_name("parent run id", parent)
+    if let Body::RunStarted(started) = &event.body {
+        check_name("parent run id", started.parent_run_id.as_deref())?;
+        check_name("skill id", started.skill_id.as_deref())?;
+        check_name("caller id", started.caller_id.as_deref())?;
+        check_name("channel id", started.channel_id.as_deref())?;
+    }
+    Ok(())
 }
 
 fn check_name(field: &'static str, name: Option<&str>) -> Result<(), NameTooLong> {
@@ -55,5 +57,7 @@ mod tests {
         let mut audit = QueryAudit::new();
         audit.params.subject = Some("s".repeat(NAME_BYTES_MAX + 1));
         assert_eq!(check(&Event::new(Body::QueryAudit(audit))).unwrap_err().field, "subject");
+        let start = RunStarted { skill_id: Some("s".repeat(NAME_BYTES_MAX + 1)), ..RunStarted::default() };
+        assert_eq!(check(&Event::new(Body::RunStarted(start))).unwrap_err().field, "skill id");
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod moment;
 pub(crate) mod plan;
+pub(crate) mod run_lists;
 pub(crate) mod values;

@@ -12,6 +12,7 @@ use crate::{Body, Event, RunStatus, Timestamp};
 /// Adds what `event` says to its run's record.
 pub(crate) fn add(record: &mut RunRecord, event: &Event, seq: Seq) {
     let time = event.timestamp.as_nanoseconds();
+    record.first_seq.get_or_insert(seq.get());
     let first = record.totals.events == 0;
     record.first_activity = if first { time } else { record.first_activity.min(time) };
     record.last_activity = if first { time } else { record.last_activity.max(time) };

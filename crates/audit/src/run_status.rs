@@ -91,6 +91,15 @@ impl RunStatus {
         matches!(self, Self::Queued | Self::Running)
     }
 
+    /// Whether a run in this state came to no good end.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::Failed | Self::Canceled | Self::Timeout | Self::BudgetExceeded | Self::Interrupted
+        )
+    }
+
     fn names() -> String {
         Self::ALL.map(Self::as_str).join(", ")
     }

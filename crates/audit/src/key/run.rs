@@ -42,6 +42,8 @@ pub(crate) struct Totals {
 /// What the index knows of a run. Times are nanoseconds since the epoch.
 #[derive(Debug, Clone, Default, PartialEq, Archive, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
+    /// The first event of the run that was put into its figures. Never changes: it breaks ties between runs.
+    pub(crate) first_seq: Option<u64>,
     /// The last event that changed any of this: as of that `Seq` and later, this is what was known.
     pub(crate) changed_seq: u64,
     /// Time of the run's earliest event; stands in for the start of a run that nobody announced.

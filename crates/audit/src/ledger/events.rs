@@ -108,7 +108,7 @@ impl Ledger {
 
     /// Answers `filter` as [`Ledger::records`] does, and gives what that took in place of the answer.
     pub fn explain(&self, filter: &EventFilter) -> Result<Explanation, QueryError> {
-        let page = filter.page.map(|page| page.check(filter)).transpose()?;
+        let page = filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
         self.core.ask(|view, end| {
             let began = std::time::Instant::now();
             let moment = self.core.moment(view, end, filter.as_of, page)?;
@@ -134,7 +134,7 @@ impl Ledger {
         filter: &EventFilter,
         item: impl Fn(Record) -> Result<T, QueryError>,
     ) -> Result<Page<T>, QueryError> {
-        let page = filter.page.map(|page| page.check(filter)).transpose()?;
+        let page = filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
         self.core.ask(|view, end| page_of(&self.core, view, end, filter, page, &item))
     }
 }

@@ -1,29 +1,49 @@
-//! Runs: their figures from the index, their texts from the events that began and ended them.
+//! Runs: which they are by the index, and their texts from the events that began and ended them.
 
-use runledger_store::{KeyRange, View};
+use runledger_store::View;
 use runledger_wal::Seq;
 
+use super::Ledger;
+use super::events::Page;
 use super::read::StoredEvent;
-use super::{Core, Ledger};
-use crate::key::run::{RunRecord, Totals};
-use crate::key::{self, prefix_end};
-use crate::query::moment::Moment;
-use crate::{
-    AsOf, Body, Content, Json, Order, QueryError, RunFilter, RunStatistics, RunStatus, RunSummary, Timestamp,
-    rollup,
-};
-
-/// A run's id and its figures.
-type Found = (String, RunRecord);
+use super::run_figures::{apply_statistics, figures_of};
+use super::run_selection::RunListCost;
+use crate::key;
+use crate::key::run::RunRecord;
+use crate::key::run_value::RunDimension;
+use crate::{AsOf, Body, Content, Json, QueryError, RunFilter, RunStatus, RunSummary};
 
 impl Ledger {
     /// The run of this id.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Event, Ledger, RunStarted, RunStatus};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.append(Event::new(Body::RunStarted(RunStarted::default())).with_run("run-1"))?;
+    /// let run = ledger.run("run-1")?.expect("it was just started");
+    /// assert_eq!((run.status, run.events), (RunStatus::Running, 1));
+    /// assert!(ledger.run("run-2")?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index or the log can't be read.
+    #[doc(alias = "get_run")]
     pub fn run(&self, run_id: &str) -> Result<Option<RunSummary>, QueryError> {
         let record = self.core.ask(|view, _| record_of(view, run_id))?;
         record.map(|record| self.summarize(run_id, &record)).transpose()
     }
 
     /// The run of this id as it was known then; nothing if it was not.
+    ///
+    /// # Errors
+    ///
+    /// The index or the log can't be read.
     pub fn run_as_of(&self, run_id: &str, as_of: AsOf) -> Result<Option<RunSummary>, QueryError> {
         let record = self.core.ask(|view, end| {
             let moment = self.core.moment(view, end, Some(as_of), None)?;
@@ -33,46 +53,156 @@ impl Ledger {
         record.map(|record| self.summarize(run_id, &record)).transpose()
     }
 
-    /// The runs that match `filter`, by their start.
+    /// The runs that match `filter`, in its order, at most as many as its limit. See [`RunFilter`].
+    ///
+    /// The runs of a skill, of a caller, the children of a run, and those that were interrupted, are runs that match a
+    /// filter. What it reads grows with what it answers with, and with what `offset` passes over.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Event, Ledger, RunFilter, RunStarted, RunStatus};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let start = RunStarted { caller_id: Some("cron".to_owned()), ..RunStarted::default() };
+    /// ledger.append(Event::new(Body::RunStarted(start)).with_run("nightly"))?;
+    ///
+    /// let of_cron = RunFilter { caller: Some("cron".to_owned()), ..RunFilter::default() };
+    /// assert_eq!(ledger.runs(&of_cron)?[0].run_id, "nightly");
+    /// let interrupted = RunFilter { statuses: vec![RunStatus::Interrupted], ..RunFilter::default() };
+    /// assert!(ledger.runs(&interrupted)?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The page token belongs to another filter; the index or the log can't be read.
+    #[doc(alias = "list_task_runs")]
+    #[doc(alias = "list_runs_by_skill")]
+    #[doc(alias = "list_runs_by_caller")]
+    #[doc(alias = "list_children")]
+    #[doc(alias = "list_interrupted")]
+    #[doc(alias = "list_finished_before")]
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, QueryError> {
-        let found = self.core.ask(|view, end| {
-            let mut found = Vec::new();
-            let mut passed = 0;
-            if filter.limit > 0 {
-                self.core.each_matching_run(view, end, filter, |run| {
-                    if passed < filter.offset {
-                        passed += 1;
-                    } else {
-                        found.push(run);
-                    }
-                    found.len() < filter.limit
-                })?;
-            }
-            Ok(found)
-        })?;
-        found.iter().map(|(run_id, record)| self.summarize(run_id, record)).collect()
+        Ok(self.run_page(filter)?.items)
     }
 
-    /// How many runs match `filter`, whatever its offset and limit.
+    /// As [`Ledger::runs`], and where the next page goes on.
+    ///
+    /// Later pages leave out the runs whose first event came after the first page was asked for, and no run moves by
+    /// what is said of it, unless its start (or its end, where the order goes by that) is changed. What is told of a run
+    /// is what is known when its page is asked for: [`RunFilter::as_of`] gives pages of one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::runs`].
+    pub fn run_page(&self, filter: &RunFilter) -> Result<Page<RunSummary>, QueryError> {
+        let page = filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
+        let (found, next) = self.core.ask(|view, end| self.core.run_page(view, end, filter, page))?;
+        let items = found.iter().map(|(run_id, record)| self.summarize(run_id, record));
+        Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+    }
+
+    /// How many runs match `filter`, whatever its offset, limit and page.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Event, Ledger, RunFilter, RunStarted};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let start = RunStarted { skill_id: Some("triage".to_owned()), ..RunStarted::default() };
+    /// ledger.append(Event::new(Body::RunStarted(start)).with_run("r"))?;
+    /// let of_skill = RunFilter { skill: Some("triage".to_owned()), ..RunFilter::default() };
+    /// assert_eq!(ledger.count_runs(&of_skill)?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index can't be read.
+    #[doc(alias = "count_runs_by_skill")]
     pub fn count_runs(&self, filter: &RunFilter) -> Result<u64, QueryError> {
-        self.core.ask(|view, end| {
-            let mut count = 0;
-            self.core.each_matching_run(view, end, filter, |_| {
-                count += 1;
-                true
-            })?;
-            Ok(count)
+        self.core.ask(|view, end| self.core.count_runs(view, end, filter))
+    }
+
+    /// Lists runs as [`Ledger::runs`] does, and gives what that took in the index in place of the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::runs`].
+    pub fn explain_runs(&self, filter: &RunFilter) -> Result<RunListCost, QueryError> {
+        let page = filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
+        self.core.ask(|view, end| self.core.run_page_cost(view, end, filter, page))
+    }
+
+    /// The ids of the runs that this run started, by their start, dry runs included. For the runs themselves, see
+    /// [`RunFilter::parent`].
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Event, Ledger, RunStarted};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let start = RunStarted { parent_run_id: Some("plan".to_owned()), ..RunStarted::default() };
+    /// ledger.append(Event::new(Body::RunStarted(start)).with_run("step-1"))?;
+    /// assert_eq!(ledger.children("plan")?, ["step-1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index can't be read.
+    #[doc(alias = "list_children")]
+    pub fn children(&self, run_id: &str) -> Result<Vec<String>, QueryError> {
+        let prefix = key::run_value::prefix(RunDimension::Parent, run_id);
+        self.core.ask(|view, _| {
+            let child = |value| {
+                String::from_utf8(value).map_err(|_| key::MalformedKey::new("id of a listed run").into())
+            };
+            view.prefix(&prefix).map(|entry| child(entry?.1)).collect()
         })
     }
 
-    /// The ids of the runs that this run started.
-    pub fn children(&self, run_id: &str) -> Result<Vec<String>, QueryError> {
-        let prefix = key::run_child::prefix(run_id);
-        self.core.ask(|view, _| {
-            view.prefix(&prefix)
-                .map(|entry| Ok(key::run_child::decode_child(&prefix, &entry?.0)?.to_owned()))
-                .collect()
-        })
+    /// The newest run of each of these skills that has one, by start, in the order of `skills`. Dry runs don't count; nor
+    /// do those that came to no good end (failed, canceled, timeout, over budget, interrupted), unless `include_failed`.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Event, Ledger, RunStarted};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let start = RunStarted { skill_id: Some("triage".to_owned()), ..RunStarted::default() };
+    /// ledger.append(Event::new(Body::RunStarted(start)).with_run("r"))?;
+    /// let newest = ledger.last_run_by_skills(&["triage", "never run"], false)?;
+    /// assert_eq!(newest.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>(), ["r"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index or the log can't be read.
+    pub fn last_run_by_skills(
+        &self,
+        skills: &[&str],
+        include_failed: bool,
+    ) -> Result<Vec<RunSummary>, QueryError> {
+        let counts =
+            |status: &RunStatus| *status != RunStatus::DryRun && (include_failed || !status.is_failure());
+        let statuses: Vec<RunStatus> = RunStatus::ALL.into_iter().filter(counts).collect();
+        let mut newest = Vec::new();
+        for skill in skills {
+            let skill = Some((*skill).to_owned());
+            let filter = RunFilter { skill, statuses: statuses.clone(), limit: 1, ..RunFilter::default() };
+            newest.extend(self.runs(&filter)?);
+        }
+        Ok(newest)
     }
 
     pub(super) fn summarize(&self, run_id: &str, record: &RunRecord) -> Result<RunSummary, QueryError> {
@@ -112,162 +242,6 @@ impl Ledger {
     }
 }
 
-impl Core {
-    /// Shows the runs that match, in the filter's order, for as long as `goes_on` says so.
-    fn each_matching_run(
-        &self,
-        view: &View,
-        durable_end: Seq,
-        filter: &RunFilter,
-        mut goes_on: impl FnMut(Found) -> bool,
-    ) -> Result<(), QueryError> {
-        let moment = self.moment(view, durable_end, filter.as_of, None)?;
-        if !moment.is_now() {
-            let _ = self.runs_as_of(view, filter, moment)?.into_iter().all(goes_on);
-            return Ok(());
-        }
-        for key in starts(view, filter) {
-            let key = key?;
-            let (_, run_id) = key::run_start::decode(&key)?;
-            let record = record_of(view, run_id)?.filter(|record| matches(record, filter));
-            if record.is_some_and(|record| !goes_on((run_id.to_owned(), record))) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The runs that matched at `moment`, in the filter's order. A run's start may have changed since, so that all of
-    /// them have to be looked at; only those that changed since have to be folded anew.
-    fn runs_as_of(&self, view: &View, filter: &RunFilter, moment: Moment) -> Result<Vec<Found>, QueryError> {
-        let mut found = Vec::new();
-        for entry in view.prefix(&key::run::prefix()) {
-            let (key, value) = entry?;
-            let run_id = key::run::decode(&key)?;
-            let present = RunRecord::decode(&value)?;
-            let Some(record) = self.run_record_at(view, run_id, present, moment)? else { continue };
-            let start = rollup::started_at(&record);
-            let is_in_time = filter.started_from.is_none_or(|from| from <= start)
-                && filter.started_to.is_none_or(|to| start < to);
-            if is_in_time && matches(&record, filter) {
-                found.push((run_id.to_owned(), record));
-            }
-        }
-        found.sort_unstable_by(|(id, record), (other_id, other)| {
-            let by_start = rollup::started_at(record).cmp(&rollup::started_at(other));
-            by_start.then_with(|| id.cmp(other_id))
-        });
-        if filter.order == Order::Descending {
-            found.reverse();
-        }
-        Ok(found)
-    }
-}
-
-/// The keys of the runs that started within the filter's bounds, in its order.
-fn starts(view: &View, filter: &RunFilter) -> Box<dyn Iterator<Item = Result<Vec<u8>, QueryError>>> {
-    let lower = key::run_start::bound(filter.started_from.unwrap_or(Timestamp::MIN));
-    let upper = match filter.started_to {
-        Some(to) => key::run_start::bound(to),
-        None => prefix_end(&[key::Tag::RunStart.byte()]),
-    };
-    let keys = view.range(KeyRange::new(lower..upper));
-    let key = |entry: Result<(Vec<u8>, Vec<u8>), _>| Ok(entry?.0);
-    match filter.order {
-        Order::Ascending => Box::new(keys.map(key)),
-        Order::Descending => Box::new(keys.rev().map(key)),
-    }
-}
-
 pub(super) fn record_of(view: &View, run_id: &str) -> Result<Option<RunRecord>, QueryError> {
     Ok(view.get(&key::run::key(run_id))?.map(|value| RunRecord::decode(&value)).transpose()?)
-}
-
-fn matches(record: &RunRecord, filter: &RunFilter) -> bool {
-    let same = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
-    let status = rollup::status(record);
-    let asked_for_dry_runs = filter.include_dry_runs || filter.statuses.contains(&RunStatus::DryRun);
-    (filter.statuses.is_empty() || filter.statuses.contains(&status))
-        && (asked_for_dry_runs || status != RunStatus::DryRun)
-        && same(&filter.agent, &record.agent_id)
-        && same(&filter.session, &record.session_id)
-        && same(&filter.parent, &record.parent_run_id)
-        && same(&filter.skill, &record.skill_id)
-        && same(&filter.caller, &record.caller_id)
-        && same(&filter.channel, &record.channel_id)
-        && !(filter.top_level_only && record.parent_run_id.is_some())
-}
-
-/// What the index alone knows of a run.
-fn figures_of(run_id: &str, record: &RunRecord) -> RunSummary {
-    let Totals {
-        events,
-        tool_calls,
-        input_tokens,
-        output_tokens,
-        cache_read_tokens,
-        cache_write_tokens,
-        thinking_tokens,
-        priced_calls,
-        cost_usd_millionths,
-    } = record.totals;
-    let started_at = rollup::started_at(record);
-    let ended_at = record.ended_at.map(Timestamp::from_nanoseconds);
-    let last_activity_at = Timestamp::from_nanoseconds(record.last_activity);
-    RunSummary {
-        run_id: run_id.to_owned(),
-        goal: String::new(),
-        status: rollup::status(record),
-        started_at,
-        ended_at,
-        metadata: None,
-        session_id: record.session_id.clone(),
-        agent_id: record.agent_id.clone(),
-        skill_id: record.skill_id.clone(),
-        caller_id: record.caller_id.clone(),
-        channel_id: record.channel_id.clone(),
-        parent_run_id: record.parent_run_id.clone(),
-        inputs: None,
-        output: None,
-        error: None,
-        last_activity_at,
-        events,
-        tool_calls,
-        runtime_seconds: seconds(started_at, ended_at.unwrap_or(last_activity_at)),
-        input_tokens,
-        output_tokens,
-        cache_read_tokens,
-        cache_write_tokens,
-        thinking_tokens,
-        total_tokens: input_tokens.saturating_add(output_tokens),
-        cost_usd: (priced_calls > 0).then(|| dollars(cost_usd_millionths)),
-    }
-}
-
-/// The figures that the caller gave at the end stand in for those that were rolled up.
-fn apply_statistics(summary: &mut RunSummary, given: &RunStatistics) {
-    let counters = [
-        (&mut summary.tool_calls, given.tool_calls),
-        (&mut summary.input_tokens, given.input_tokens),
-        (&mut summary.output_tokens, given.output_tokens),
-        (&mut summary.cache_read_tokens, given.cache_read_tokens),
-        (&mut summary.cache_write_tokens, given.cache_write_tokens),
-        (&mut summary.thinking_tokens, given.thinking_tokens),
-    ];
-    for (counter, given) in counters {
-        *counter = given.unwrap_or(*counter);
-    }
-    summary.total_tokens = summary.input_tokens.saturating_add(summary.output_tokens);
-    summary.runtime_seconds = given.runtime_seconds.unwrap_or(summary.runtime_seconds);
-    summary.cost_usd = given.cost_usd.or(summary.cost_usd);
-}
-
-#[expect(clippy::cast_precision_loss, reason = "seconds are shown; a run of 104 days loses a nanosecond")]
-fn seconds(from: Timestamp, to: Timestamp) -> f64 {
-    to.as_nanoseconds().saturating_sub(from.as_nanoseconds()).max(0) as f64 / 1e9
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact up to 9 billion dollars")]
-fn dollars(millionths: i64) -> f64 {
-    millionths as f64 / 1e6
 }

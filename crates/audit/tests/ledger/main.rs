@@ -11,6 +11,7 @@ mod index_health;
 mod opening;
 mod plans;
 mod queries;
+mod run_lists;
 mod runs;
 mod superseding;
 mod usage;
