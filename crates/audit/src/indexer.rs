@@ -58,7 +58,7 @@ impl EventIndexer {
     fn index_event(&mut self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
         let Placed { event, seq } = placed;
         let id_key = key::event_id::key(event.event_id);
-        if let Some(first) = pending.get(&id_key)? {
+        if let Some(first) = pending.get(id_key)? {
             let first = key::event_id::decode_value(&first)?;
             note(pending, *seq, &format!("repeats the event id of Seq {first}"));
             return Ok(());

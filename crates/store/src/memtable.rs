@@ -13,6 +13,7 @@ use crate::batch::{Batch, Change};
 use crate::error::WriteError;
 use crate::merge::{MergeCursor, Source};
 use crate::streams::{self, Layer, StreamRun, StreamRunBuilder};
+use crate::table::Sought;
 use crate::tier;
 
 /// This many similar runs are merged into one. More copy less, and make a lookup search more runs.
@@ -75,9 +76,9 @@ impl Memtable {
         self.streams.iter().map(|run| Layer::Run(Arc::clone(run)))
     }
 
-    /// What this table knows of `key`.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Change<'_>> {
-        self.runs.iter().rev().find_map(|run| run.get(key))
+    /// What this table knows of a key.
+    pub(crate) fn get(&self, sought: Sought<'_>) -> Option<Change<'_>> {
+        self.runs.iter().rev().find_map(|run| run.get(sought))
     }
 
     /// Cursors over all runs, newest first.
@@ -150,9 +151,9 @@ mod tests {
                 prop_assert!(table.runs.len() <= RUNS_MAX);
             }
             for (key, value) in &model {
-                prop_assert_eq!(table.get(key), Some(Change::of(value.as_ref().map(std::slice::from_ref))));
+                prop_assert_eq!(table.get(Sought::new(key)), Some(Change::of(value.as_ref().map(std::slice::from_ref))));
             }
-            prop_assert_eq!(table.get(b"\xff"), None);
+            prop_assert_eq!(table.get(Sought::new(b"\xff")), None);
             let mut cursor = MergeCursor::new(table.sources().collect());
             cursor.first().unwrap();
             for (key, value) in &model {

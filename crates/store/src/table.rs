@@ -18,6 +18,7 @@ mod cursor;
 mod filter;
 mod footer;
 mod lists;
+mod lookup;
 mod output;
 mod pages;
 mod position_group;
@@ -28,8 +29,8 @@ mod tree;
 mod writer;
 
 pub(crate) use self::cursor::TreeCursor;
-pub(crate) use self::filter::Filter;
 pub use self::filter::FirstBytes;
+pub(crate) use self::filter::{Filter, Sought};
 pub(crate) use self::lists::{StreamCursor, TableList};
 pub(crate) use self::positions::POSITIONS_MAX;
 pub(crate) use self::reader::{Table, TableMeta};

@@ -9,7 +9,7 @@ use crate::error::ReadError;
 use crate::memtable::Memtable;
 use crate::merge::{MergeCursor, Source};
 use crate::streams::{self, Layer, Layers};
-use crate::table::Table;
+use crate::table::{Sought, Table};
 
 #[derive(Debug)]
 pub(crate) struct Version {
@@ -47,13 +47,15 @@ impl Version {
         streams::numbers(&layers).map(|numbers| numbers.last)
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        if let Some(change) = self.memory.get(key) {
-            return Ok(change.value().map(<[u8]>::to_vec));
+    /// The value of `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<&[u8]>, ReadError> {
+        let sought = Sought::new(key);
+        if let Some(change) = self.memory.get(sought) {
+            return Ok(change.value());
         }
         for table in self.tables.iter().rev() {
-            if let Some(cursor) = table.find(key)? {
-                return Ok(cursor.value().map(<[u8]>::to_vec));
+            if let Some(change) = table.get(sought)? {
+                return Ok(change.value());
             }
         }
         Ok(None)

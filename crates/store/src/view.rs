@@ -31,6 +31,11 @@ impl View {
 
     /// The value of `key`.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.get_here(key)?.map(<[u8]>::to_vec))
+    }
+
+    /// The value of `key`, where it lies.
+    pub fn get_here(&self, key: &[u8]) -> Result<Option<&[u8]>, ReadError> {
         self.version.get(key)
     }
 

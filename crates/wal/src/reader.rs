@@ -38,6 +38,8 @@ mod piece;
 mod replay;
 mod run;
 mod scan;
+mod scattered;
+pub(crate) mod sealed;
 
 pub use disk_usage::DiskUsage;
 pub use replay::Replay;
@@ -146,12 +148,7 @@ impl Reader {
     ///
     /// See [`ReadError`].
     pub fn read(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
-        let end = match &self.inner.source {
-            Source::File { seen, .. } if Seq::new(seen.load(Ordering::Acquire)) > seq => {
-                Seq::new(seen.load(Ordering::Acquire))
-            }
-            _ => self.durable_end()?,
-        };
+        let end = self.end_for(seq)?;
         if seq >= end { Ok(None) } else { self.read_durable(seq, end, Look::NEVER).map(Some) }
     }
 
@@ -209,6 +206,16 @@ impl Reader {
             }
             let remaining = deadline.map_or(WATERMARK_INTERVAL, |deadline| deadline - now);
             thread::sleep(remaining.min(WATERMARK_INTERVAL));
+        }
+    }
+
+    /// A durable end for whoever reads this record: if that is known to be durable already, nobody looks again.
+    fn end_for(&self, seq: Seq) -> Result<Seq, ReadError> {
+        match &self.inner.source {
+            Source::File { seen, .. } if Seq::new(seen.load(Ordering::Acquire)) > seq => {
+                Ok(Seq::new(seen.load(Ordering::Acquire)))
+            }
+            _ => self.durable_end(),
         }
     }
 

@@ -6,14 +6,13 @@
 //! any lock is taken. Which commit a record belongs to, and which `Seq` it has, is the frame's business.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::damage::{Problem, check_crc};
 use crate::fields::{array_at, in_memory, on_disk, put, u32_at};
 use crate::leaf::LeafFunction;
-use crate::map::Map;
 use crate::planted::{Bug, planted};
+use crate::reader::sealed::SealedFile;
 use crate::seq::{Leaf, Seq};
 
 /// The longest payload that a record may have. A longer append is refused before anything is written.
@@ -21,6 +20,12 @@ pub const RECORD_BYTES_MAX: u32 = 16 << 20;
 
 /// The length of what stands in front of a payload.
 pub(crate) const RECORD_HEADER_BYTES: usize = 40;
+
+/// Where the leaf starts in a record; it reaches up to the payload.
+const LEAF_AT: usize = 8;
+
+/// The length of a leaf.
+pub(crate) const LEAF_BYTES: usize = RECORD_HEADER_BYTES - LEAF_AT;
 
 /// Records start at multiples of this.
 pub(crate) const RECORD_ALIGNMENT_BYTES: u64 = 8;
@@ -103,12 +108,25 @@ impl RecordHeader {
         check_crc(PART, self.crc_of(payload), self.crc)?;
         crate::damage::check_zero(PART, "padding", padding)
     }
+
+    /// As [`RecordHeader::check`], where `record` is all of the record in one piece.
+    fn check_in(&self, record: &[u8]) -> Result<(), Problem> {
+        let end = RECORD_HEADER_BYTES + in_memory(u64::from(self.payload_bytes));
+        let (covered, padding) = record.split_at_checked(end).unwrap_or((record, &[]));
+        // Leaf and payload lie side by side, so one pass covers both.
+        let covered = covered.get(LEAF_AT..).unwrap_or_default();
+        check_crc(PART, crc32c::crc32c_append(length_crc(self.payload_bytes), covered), self.crc)?;
+        crate::damage::check_zero(PART, "padding", padding)
+    }
 }
 
 fn record_crc(payload_bytes: u32, leaf: &Leaf, payload: &[u8]) -> u32 {
-    let crc = crc32c::crc32c(&payload_bytes.to_le_bytes());
-    let crc = crc32c::crc32c_append(crc, leaf.as_bytes());
+    let crc = crc32c::crc32c_append(length_crc(payload_bytes), leaf.as_bytes());
     crc32c::crc32c_append(crc, payload)
+}
+
+fn length_crc(payload_bytes: u32) -> u32 {
+    crc32c::crc32c(&payload_bytes.to_le_bytes())
 }
 
 /// A record as it was appended: durable, and checked against its checksum when it was read.
@@ -117,59 +135,65 @@ fn record_crc(payload_bytes: u32, leaf: &Leaf, payload: &[u8]) -> u32 {
 #[derive(Clone)]
 pub struct Record {
     seq: Seq,
-    leaf: Leaf,
-    commit_time_ns: i64,
+    /// `None`: the footer of the sealed segment that it lies in says it to whoever asks.
+    commit_time_ns: Option<i64>,
     block: Block,
-    payload: Range<usize>,
+    /// Where its leaf starts in the block, right in front of its payload.
+    leaf_at: usize,
+    payload_bytes: u32,
 }
 
-/// Where a payload lies in memory.
+/// Where a record lies in memory.
 #[derive(Clone)]
 pub(crate) enum Block {
     /// In bytes that were read.
     Read(Arc<[u8]>),
     /// In a sealed segment that is mapped.
-    Mapped(Arc<Map>),
+    Sealed(Arc<SealedFile>),
 }
 
 impl Block {
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Block::Read(bytes) => bytes,
-            Block::Mapped(map) => map.bytes(),
+            Block::Sealed(sealed) => sealed.bytes(),
         }
     }
 }
 
 impl Record {
-    /// Decodes and checks the record that starts at `at` in `block`.
-    pub(crate) fn decode(block: Block, at: usize, seq: Seq, commit_time_ns: i64) -> Result<Record, Problem> {
+    /// Decodes and checks the record that starts at `at` in `block`. A time of `None` is looked up when it is asked for: that
+    /// is only for a block that is sealed.
+    pub(crate) fn decode(
+        block: Block,
+        at: usize,
+        seq: Seq,
+        commit_time_ns: Option<i64>,
+    ) -> Result<Record, Problem> {
         let rest = block.bytes().get(at..).unwrap_or_default();
-        let (header_block, body) =
-            rest.split_first_chunk().ok_or_else(|| ends(at, RECORD_HEADER_BYTES, rest.len()))?;
+        let header_block = rest.first_chunk().ok_or_else(|| ends(at, RECORD_HEADER_BYTES, rest.len()))?;
         let header = RecordHeader::decode(header_block)?;
-        let payload_bytes = in_memory(u64::from(header.payload_bytes));
-        let total = payload_bytes + header.padding_bytes();
-        let (payload, padding) = body
-            .get(..total)
-            .and_then(|body| body.split_at_checked(payload_bytes))
-            .ok_or_else(|| ends(at, RECORD_HEADER_BYTES + total, rest.len()))?;
+        let total = in_memory(header.total_bytes());
+        let record = rest.get(..total).ok_or_else(|| ends(at, total, rest.len()))?;
         if !planted(Bug::ShowRecordUnchecked) {
-            header.check(payload, padding)?;
+            header.check_in(record)?;
         }
-        let start = at + RECORD_HEADER_BYTES;
-        Ok(Record { seq, leaf: header.leaf, commit_time_ns, payload: start..start + payload_bytes, block })
+        let payload_bytes = header.payload_bytes;
+        Ok(Record { seq, commit_time_ns, leaf_at: at + LEAF_AT, payload_bytes, block })
     }
 
-    /// A record of a commit that was checked as a whole. Its payload lies at `payload` in `block`.
-    pub(crate) fn of_checked(block: Block, lent: RecordRef<'_>, payload: Range<usize>) -> Record {
-        Record { seq: lent.seq, leaf: lent.leaf(), commit_time_ns: lent.commit_time_ns, block, payload }
+    /// A record of a commit that was checked as a whole. Its leaf lies at `leaf_at` in `block`, its payload behind it.
+    pub(crate) fn of_checked(block: Block, leaf_at: usize, lent: RecordRef<'_>) -> Record {
+        let payload_bytes = u32::try_from(lent.payload.len()).expect("a record's length has fewer bits");
+        let (seq, commit_time_ns) = (lent.seq, Some(lent.commit_time_ns));
+        Record { seq, commit_time_ns, block, leaf_at, payload_bytes }
     }
 
     /// The same record, lent.
     #[must_use]
     pub fn lend(&self) -> RecordRef<'_> {
-        RecordRef::new(self.seq, self.commit_time_ns, self.leaf.as_bytes(), self.payload())
+        RecordRef::new(self.seq, self.commit_time(), self.leaf_bytes(), self.payload())
     }
 
     /// Its number.
@@ -181,19 +205,30 @@ impl Record {
     /// The hash that is stored with it.
     #[must_use]
     pub fn leaf(&self) -> Leaf {
-        self.leaf
+        Leaf::from_bytes(*self.leaf_bytes())
+    }
+
+    fn leaf_bytes(&self) -> &[u8; LEAF_BYTES] {
+        let leaf = self.block.bytes().get(self.leaf_at..).and_then(<[u8]>::first_chunk);
+        leaf.expect("a record was decoded from its block")
     }
 
     /// The bytes that were appended.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        self.block.bytes().get(self.payload.clone()).unwrap_or_default()
+        let start = self.leaf_at + LEAF_BYTES;
+        let end = start + in_memory(u64::from(self.payload_bytes));
+        self.block.bytes().get(start..end).unwrap_or_default()
     }
 
     /// When its commit was written, in nanoseconds since the Unix epoch. Never decreases from one record to the next.
     #[must_use]
     pub fn commit_time(&self) -> i64 {
-        self.commit_time_ns
+        match (&self.block, self.commit_time_ns) {
+            (_, Some(commit_time_ns)) => commit_time_ns,
+            (Block::Sealed(sealed), None) => sealed.commit_time_ns(self.seq),
+            (Block::Read(_), None) => unreachable!("only a sealed segment is asked for a time later"),
+        }
     }
 }
 
@@ -202,13 +237,18 @@ impl Record {
 pub struct RecordRef<'a> {
     seq: Seq,
     commit_time_ns: i64,
-    leaf: &'a [u8; 32],
+    leaf: &'a [u8; LEAF_BYTES],
     payload: &'a [u8],
 }
 
 impl<'a> RecordRef<'a> {
     #[inline]
-    pub(crate) fn new(seq: Seq, commit_time_ns: i64, leaf: &'a [u8; 32], payload: &'a [u8]) -> RecordRef<'a> {
+    pub(crate) fn new(
+        seq: Seq,
+        commit_time_ns: i64,
+        leaf: &'a [u8; LEAF_BYTES],
+        payload: &'a [u8],
+    ) -> RecordRef<'a> {
         RecordRef { seq, commit_time_ns, leaf, payload }
     }
 
@@ -280,7 +320,7 @@ mod tests {
     }
 
     fn decoded(bytes: &[u8]) -> Result<Record, Problem> {
-        Record::decode(Block::Read(bytes.into()), 0, Seq::ZERO, 5)
+        Record::decode(Block::Read(bytes.into()), 0, Seq::ZERO, Some(5))
     }
 
     proptest! {

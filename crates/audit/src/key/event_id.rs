@@ -9,8 +9,12 @@ use runledger_wal::Seq;
 use super::{MalformedKey, Tag};
 use crate::EventId;
 
-pub(crate) fn key(event: EventId) -> Vec<u8> {
-    [&[Tag::EventId.byte()], &event.to_bytes()[..]].concat()
+const KEY_BYTES: usize = 17;
+
+pub(crate) fn key(event: EventId) -> [u8; KEY_BYTES] {
+    let mut key = [Tag::EventId.byte(); KEY_BYTES];
+    key.iter_mut().skip(1).zip(event.to_bytes()).for_each(|(byte, of_id)| *byte = of_id);
+    key
 }
 
 pub(crate) fn value(seq: Seq) -> Vec<u8> {

@@ -1,20 +1,29 @@
 //! One answer in the making: candidates from the index, events from the log where the index can't decide.
 
 use runledger_store::{Matches, ReadError, SideCost, View};
-use runledger_wal::{Record, Seq};
+use runledger_wal::Record;
 
 use super::Core;
 use crate::key::Position;
 use crate::query::plan::{Plan, PlannedUnion};
 use crate::{CheckedCondition, CountMethod, JoinedCondition, QueryError, codec};
 
-/// The events that match a plan, one by one.
+/// So many records are read from the log at a time: enough to find them together, little enough to hold.
+const READ_TOGETHER_MAX: usize = 128;
+
+/// The events that match a plan, some at a time.
 pub(super) struct Answer<'a> {
     core: &'a Core,
     plan: &'a Plan,
     matches: Matches,
     candidates: u64,
     events_read: u64,
+}
+
+/// An event of an answer.
+pub(super) struct Found {
+    pub(super) position: Position,
+    pub(super) record: Record,
 }
 
 impl<'a> Answer<'a> {
@@ -29,36 +38,73 @@ impl<'a> Answer<'a> {
         Ok(Self { core, plan, matches, candidates: 0, events_read: 0 })
     }
 
-    /// Where the next event is; and its record, if that had to be read already.
-    pub(super) fn advance(&mut self) -> Result<Option<(Position, Option<Record>)>, QueryError> {
-        while let Some(position) = self.matches.next().transpose()?.map(Position::from) {
-            self.candidates += 1;
-            if self.plan.checks.is_empty() {
-                return Ok(Some((position, None)));
+    /// The next events, at most `wanted`, of which none is read in vain; empty behind the last one.
+    pub(super) fn next_events(&mut self, wanted: usize) -> Result<Vec<Found>, QueryError> {
+        loop {
+            let positions = self.next_candidates(wanted.min(READ_TOGETHER_MAX))?;
+            let mut found = Vec::with_capacity(positions.len());
+            for (position, record) in positions.iter().zip(self.read(&positions)?) {
+                if self.is_accepted(&record)? {
+                    found.push(Found { position: *position, record });
+                }
             }
-            let seq = position.seq;
-            let record = self.read(seq)?;
-            let event =
-                codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
-            if self.plan.checks.iter().all(|check| check.accepts(&event)) {
-                return Ok(Some((position, Some(record))));
+            if !found.is_empty() || positions.is_empty() {
+                return Ok(found);
             }
         }
-        Ok(None)
     }
 
-    /// The record of an event that the index named.
-    pub(super) fn read(&mut self, seq: Seq) -> Result<Record, QueryError> {
-        self.events_read += 1;
-        self.core.log.read(seq)?.ok_or(QueryError::IndexAhead { seq })
+    /// Where the next event is, without reading it where that can be avoided.
+    pub(super) fn next_position(&mut self) -> Result<Option<Position>, QueryError> {
+        if self.plan.checks.is_empty() {
+            return Ok(self.next_candidates(1)?.pop());
+        }
+        Ok(self.next_events(1)?.pop().map(|found| found.position))
+    }
+
+    /// The positions of the next candidates.
+    fn next_candidates(&mut self, wanted: usize) -> Result<Vec<Position>, QueryError> {
+        let mut positions = Vec::with_capacity(wanted);
+        while positions.len() < wanted
+            && let Some(position) = self.matches.next().transpose()?
+        {
+            positions.push(Position::from(position));
+        }
+        self.candidates += positions.len() as u64;
+        Ok(positions)
+    }
+
+    /// The records of events that the index named.
+    fn read(&mut self, positions: &[Position]) -> Result<Vec<Record>, QueryError> {
+        let seqs: Vec<_> = positions.iter().map(|position| position.seq).collect();
+        let records = self.core.log.read_many(&seqs)?;
+        self.events_read += records.len() as u64;
+        match seqs.get(records.len()) {
+            Some(&seq) => Err(QueryError::IndexAhead { seq }),
+            None => Ok(records),
+        }
+    }
+
+    /// Whether what the index can't decide is so.
+    fn is_accepted(&self, record: &Record) -> Result<bool, QueryError> {
+        if self.plan.checks.is_empty() {
+            return Ok(true);
+        }
+        let seq = record.seq();
+        let event =
+            codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
+        Ok(self.plan.checks.iter().all(|check| check.accepts(&event)))
     }
 
     pub(super) fn count_rest(&mut self) -> Result<u64, QueryError> {
         let mut count = 0;
-        while self.advance()?.is_some() {
-            count += 1;
+        loop {
+            let found = self.next_events(usize::MAX)?;
+            if found.is_empty() {
+                return Ok(count);
+            }
+            count += found.len() as u64;
         }
-        Ok(count)
     }
 
     pub(super) fn candidates(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runledger_store::View;
 
 use super::Ledger;
-use super::answer::Answer;
+use super::answer::{Answer, Found};
 use super::ask::Asker;
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
@@ -99,17 +99,18 @@ fn count_read(
 ) -> Result<Vec<(String, u64)>, QueryError> {
     let mut counted = BTreeMap::<String, u64>::new();
     let mut answer = Answer::new(core, view, plan, None)?;
-    while let Some((position, record)) = answer.advance()? {
-        let seq = position.seq;
-        let record = match record {
-            Some(record) => record,
-            None => answer.read(seq)?,
-        };
-        let event =
-            codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
-        if let Some(value) = dimension.of(&event) {
-            *counted.entry(value.into_owned()).or_default() += 1;
+    loop {
+        let found = answer.next_events(usize::MAX)?;
+        if found.is_empty() {
+            return Ok(counted.into_iter().collect());
+        }
+        for Found { record, .. } in found {
+            let seq = record.seq();
+            let event =
+                codec::decode(record.payload()).map_err(|source| QueryError::Undecodable { seq, source })?;
+            if let Some(value) = dimension.of(&event) {
+                *counted.entry(value.into_owned()).or_default() += 1;
+            }
         }
     }
-    Ok(counted.into_iter().collect())
 }

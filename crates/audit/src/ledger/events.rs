@@ -4,7 +4,7 @@ use runledger_store::View;
 use runledger_wal::{Leaf, Record, Seq};
 
 use super::Ledger;
-use super::answer::{Answer, count_method};
+use super::answer::{Answer, Found, count_method};
 use super::ask::Asker;
 use super::read::StoredEvent;
 use crate::planted::{Bug, planted};
@@ -153,7 +153,7 @@ fn page_of<T>(
     make_page(&mut answer, filter, moment.end(), item)
 }
 
-/// Takes events from an answer up to the filter's limit, and one more, to know whether there is a next page.
+/// Takes events from an answer up to the filter's limit, and looks for one more, to know whether there is a next page.
 fn make_page<T>(
     answer: &mut Answer<'_>,
     filter: &EventFilter,
@@ -161,20 +161,20 @@ fn make_page<T>(
     item: impl Fn(Record) -> Result<T, QueryError>,
 ) -> Result<Page<T>, QueryError> {
     let (mut items, mut last) = (Vec::new(), None);
-    while let Some((position, record)) = answer.advance()? {
-        if items.len() == filter.limit {
-            let (filter, order) = (filter.fingerprint(), filter.order);
-            let last = if planted(Bug::PageTokenSkips) { Some(position) } else { last };
-            let seen = if planted(Bug::PageForgetsWhatItSaw) { Seq::new(u64::MAX) } else { seen };
-            let next = last.map(|last| PageToken { filter, order, seen, last });
-            return Ok(Page { items, next });
+    while items.len() < filter.limit {
+        let found = answer.next_events(filter.limit - items.len())?;
+        if found.is_empty() {
+            return Ok(Page { items, next: None });
         }
-        let record = match record {
-            Some(record) => record,
-            None => answer.read(position.seq)?,
-        };
-        items.push(item(record)?);
-        last = Some(position);
+        last = found.last().map(|found| found.position);
+        items.reserve(found.len());
+        for Found { record, .. } in found {
+            items.push(item(record)?);
+        }
     }
-    Ok(Page { items, next: None })
+    let Some(behind) = answer.next_position()? else { return Ok(Page { items, next: None }) };
+    let (filter, order) = (filter.fingerprint(), filter.order);
+    let last = if planted(Bug::PageTokenSkips) { Some(behind) } else { last };
+    let seen = if planted(Bug::PageForgetsWhatItSaw) { Seq::new(u64::MAX) } else { seen };
+    Ok(Page { items, next: last.map(|last| PageToken { filter, order, seen, last }) })
 }

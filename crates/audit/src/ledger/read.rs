@@ -118,6 +118,6 @@ impl Core {
 
 /// The number of the event of this id, if it is in the index.
 pub(super) fn seq_of(view: &View, id: EventId) -> Result<Option<Seq>, QueryError> {
-    let value = view.get(&key::event_id::key(id))?;
-    Ok(value.map(|value| key::event_id::decode_value(&value)).transpose()?)
+    let value = view.get_here(&key::event_id::key(id))?;
+    Ok(value.map(key::event_id::decode_value).transpose()?)
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::Answer;
+use super::answer::{Answer, Found};
 use super::{Ledger, Progress};
 use crate::query::plan::Plan;
 use crate::{EventFilter, Kind, QueryError, UsageBy, UsageFigures, UsageGroup, UsageReport, codec};
@@ -68,18 +68,20 @@ impl Ledger {
             let total = plan.count(view)?;
             let mut sums = Sums::default();
             let mut done = 0_u64;
-            while let Some((position, record)) = answer.advance()? {
-                let seq = position.seq;
-                let record = match record {
-                    Some(record) => record,
-                    None => answer.read(seq)?,
-                };
-                let event = codec::decode(record.payload())
-                    .map_err(|source| QueryError::Undecodable { seq, source })?;
-                sums.add(by.value_of(&event), &event);
-                done += 1;
-                if done.is_multiple_of(PROGRESS_CALLS) {
-                    progress(Progress { done, total });
+            loop {
+                let found = answer.next_events(usize::MAX)?;
+                if found.is_empty() {
+                    break;
+                }
+                for Found { record, .. } in found {
+                    let seq = record.seq();
+                    let event = codec::decode(record.payload())
+                        .map_err(|source| QueryError::Undecodable { seq, source })?;
+                    sums.add(by.value_of(&event), &event);
+                    done += 1;
+                    if done.is_multiple_of(PROGRESS_CALLS) {
+                        progress(Progress { done, total });
+                    }
                 }
             }
             progress(Progress { done: total, total });

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Change};
-use crate::table::Filter;
+use crate::table::{Filter, Sought};
 
 /// Stands for "deleted" where the length of a value would be.
 const DELETED: u32 = u32::MAX;
@@ -53,12 +53,12 @@ impl Run {
         self.data.len()
     }
 
-    /// What this run knows of `key`.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Change<'_>> {
-        if self.is_behind_first_kind(key) || !self.filter.may_contain(key) {
+    /// What this run knows of a key.
+    pub(crate) fn get(&self, sought: Sought<'_>) -> Option<Change<'_>> {
+        if self.is_behind_first_kind(sought.key) || !self.filter.may_contain(sought) {
             return None;
         }
-        let index = self.entries.binary_search_by(|entry| self.key(entry).cmp(key)).ok()?;
+        let index = self.entries.binary_search_by(|entry| self.key(entry).cmp(sought.key)).ok()?;
         Some(Change::of(self.value(self.entries.get(index)?)))
     }
 

@@ -13,9 +13,12 @@
 //!
 //! Format: FORMAT.md#block
 
+mod lookup;
+
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use self::lookup::BlockLookup;
 use super::pages::TableFile;
 use crate::error::Damage;
 use crate::varint;
@@ -51,6 +54,11 @@ impl Handle {
         let offset = varint::take(&mut bytes)?;
         let length = u32::try_from(varint::take(&mut bytes)?).ok()?;
         bytes.is_empty().then_some(Self { offset, length })
+    }
+
+    /// Itself, if it lies before its parent, as each child does.
+    pub(crate) fn below(self, parent: Self) -> Option<Self> {
+        (self.offset < parent.offset).then_some(self)
     }
 }
 
@@ -112,17 +120,17 @@ impl BlockBuilder {
     }
 }
 
-/// A checked block.
+/// Where the parts of a checked block lie in its file.
 #[derive(Debug, Clone)]
-pub(crate) struct Block {
-    file: Arc<TableFile>,
+struct Layout {
     entries: Range<usize>,
     restart_count: usize,
 }
 
-impl Block {
+impl Layout {
     /// Finds and checks the block at `handle`.
-    pub(crate) fn open(file: &Arc<TableFile>, handle: Handle, encoding: Encoding) -> Result<Self, Damage> {
+    #[inline]
+    fn of(file: &TableFile, handle: Handle, encoding: Encoding) -> Result<Self, Damage> {
         let damage = |problem, expected: String, found: String| {
             Damage::new(file.name(), handle.offset, problem, expected, found)
         };
@@ -142,7 +150,70 @@ impl Block {
             let limit = body.len() / RESTART_BYTES;
             return Err(damage("restart count", format!("1 to {limit}"), restart_count.to_string()));
         };
-        Ok(Self { file: Arc::clone(file), entries: start..start + entries_length, restart_count })
+        Ok(Self { entries: start..start + entries_length, restart_count })
+    }
+
+    #[inline]
+    fn restart(&self, file: &TableFile, index: usize) -> usize {
+        restart_in(self.restarts(file), index)
+    }
+
+    #[inline]
+    fn entries<'f>(&self, file: &'f TableFile) -> &'f [u8] {
+        file.checked_bytes(self.entries.clone())
+    }
+
+    #[inline]
+    fn restarts<'f>(&self, file: &'f TableFile) -> &'f [u8] {
+        let end = self.entries.end;
+        file.checked_bytes(end..end + self.restart_count * RESTART_BYTES)
+    }
+
+    /// Length of the parts of the entry at `at`.
+    #[inline]
+    fn entry(&self, file: &TableFile, at: usize) -> Result<Entry, Damage> {
+        Entry::parse(self.entries(file), at).ok_or_else(|| self.malformed(file, at))
+    }
+
+    /// The last restart in front of `target`: what is sought lies behind it. The first, if none is.
+    #[inline]
+    fn restart_before(&self, file: &TableFile, target: &[u8]) -> Result<usize, Damage> {
+        let (entries, restarts) = (self.entries(file), self.restarts(file));
+        let (mut low, mut high) = (0, self.restart_count);
+        while low < high {
+            let middle = low.midpoint(high);
+            let at = restart_in(restarts, middle);
+            let entry = Entry::parse(entries, at).ok_or_else(|| self.malformed(file, at))?;
+            let key = entries.get(entry.unshared).unwrap_or_default();
+            if key < target { low = middle + 1 } else { high = middle }
+        }
+        Ok(restart_in(restarts, low.saturating_sub(1)))
+    }
+
+    #[cold]
+    fn malformed(&self, file: &TableFile, at: usize) -> Damage {
+        let offset = self.entries.start.saturating_add(at) as u64;
+        Damage::new(file.name(), offset, "a malformed entry", "lengths within the block", "others")
+    }
+}
+
+#[inline]
+fn restart_in(restarts: &[u8], index: usize) -> usize {
+    let bytes = restarts.get(index * RESTART_BYTES..).and_then(<[u8]>::first_chunk::<RESTART_BYTES>);
+    bytes.map_or(usize::MAX, |bytes| u32::from_le_bytes(*bytes) as usize)
+}
+
+/// A checked block.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    file: Arc<TableFile>,
+    layout: Layout,
+}
+
+impl Block {
+    /// Finds and checks the block at `handle`.
+    pub(crate) fn open(file: &Arc<TableFile>, handle: Handle, encoding: Encoding) -> Result<Self, Damage> {
+        Ok(Self { layout: Layout::of(file, handle, encoding)?, file: Arc::clone(file) })
     }
 
     pub(crate) fn file(&self) -> &Arc<TableFile> {
@@ -151,47 +222,31 @@ impl Block {
 
     /// Where the block starts in its file.
     pub(crate) fn offset(&self) -> u64 {
-        self.entries.start as u64
+        self.layout.entries.start as u64
     }
 
     #[inline]
     fn entries(&self) -> &[u8] {
-        self.file.checked_bytes(self.entries.clone())
+        self.layout.entries(&self.file)
     }
 
     fn restart(&self, index: usize) -> usize {
-        let start = self.entries.end + index * RESTART_BYTES;
-        let bytes = self.file.checked_bytes(start..start + RESTART_BYTES).first_chunk::<RESTART_BYTES>();
-        bytes.map_or(usize::MAX, |bytes| u32::from_le_bytes(*bytes) as usize)
+        self.layout.restart(&self.file, index)
     }
 
     /// The value of an entry; `None` when its key was deleted.
     fn value(&self, entry: &Entry) -> Option<&[u8]> {
-        entry.has_value.then(|| self.entries().get(entry.unshared.end..entry.next).unwrap_or_default())
+        entry.value_in(self.entries())
     }
 
     fn malformed(&self, at: usize) -> Damage {
-        let offset = self.entries.start.saturating_add(at) as u64;
-        Damage::new(self.file.name(), offset, "a malformed entry", "lengths within the block", "others")
+        self.layout.malformed(&self.file, at)
     }
 
     /// Length of the parts of the entry at `at`.
     #[inline]
     fn entry(&self, at: usize) -> Result<Entry, Damage> {
-        self.parse(at).ok_or_else(|| self.malformed(at))
-    }
-
-    #[inline]
-    fn parse(&self, at: usize) -> Option<Entry> {
-        let entries = self.entries();
-        let mut rest = entries.get(at..)?;
-        let shared = varint::take_length(&mut rest)?;
-        let unshared = varint::take_length(&mut rest)?;
-        let mark = varint::take_length(&mut rest)?;
-        let key = entries.len() - rest.len();
-        let value = key.checked_add(unshared)?;
-        let next = value.checked_add(mark.saturating_sub(1)).filter(|next| *next <= entries.len())?;
-        Some(Entry { start: at, shared, unshared: key..value, has_value: mark > 0, next })
+        self.layout.entry(&self.file, at)
     }
 }
 
@@ -204,6 +259,34 @@ struct Entry {
     has_value: bool,
     /// End of the value, start of the next entry.
     next: usize,
+}
+
+impl Entry {
+    #[inline]
+    fn parse(entries: &[u8], at: usize) -> Option<Self> {
+        let mut rest = entries.get(at..)?;
+        let (shared, unshared, mark) = match *rest.first_chunk::<3>()? {
+            // Nearly all lengths are under 128.
+            [shared, unshared, mark] if (shared | unshared | mark) < 0x80 => {
+                rest = rest.get(3..)?;
+                (shared.into(), unshared.into(), mark.into())
+            }
+            _ => {
+                let shared = varint::take_length(&mut rest)?;
+                (shared, varint::take_length(&mut rest)?, varint::take_length(&mut rest)?)
+            }
+        };
+        let key = entries.len() - rest.len();
+        let value = key.checked_add(unshared)?;
+        let next = value.checked_add(mark.saturating_sub(1)).filter(|next| *next <= entries.len())?;
+        Some(Self { start: at, shared, unshared: key..value, has_value: mark > 0, next })
+    }
+
+    /// Its value; `None` when its key was deleted.
+    #[inline]
+    fn value_in<'b>(&self, entries: &'b [u8]) -> Option<&'b [u8]> {
+        self.has_value.then(|| entries.get(self.unshared.end..self.next).unwrap_or_default())
+    }
 }
 
 /// A place in one block, or none.
@@ -235,8 +318,8 @@ impl BlockCursor {
     }
 
     pub(crate) fn last(&mut self) -> Result<(), Damage> {
-        self.restart_at(self.block.restart(self.block.restart_count - 1))?;
-        while self.entry.as_ref().is_some_and(|entry| entry.next < self.block.entries.len()) {
+        self.restart_at(self.block.restart(self.block.layout.restart_count - 1))?;
+        while self.entry.as_ref().is_some_and(|entry| entry.next < self.block.layout.entries.len()) {
             self.next()?;
         }
         Ok(())
@@ -245,16 +328,7 @@ impl BlockCursor {
     /// To the first entry at or behind `target`.
     pub(crate) fn seek(&mut self, target: &[u8]) -> Result<(), Damage> {
         self.entry = None;
-        // The last restart that is before: what is sought lies behind it.
-        let (mut low, mut high) = (0, self.block.restart_count);
-        while low < high {
-            let middle = low.midpoint(high);
-            let at = self.block.restart(middle);
-            let entry = self.block.entry(at)?;
-            let key = self.block.entries().get(entry.unshared).unwrap_or_default();
-            if key < target { low = middle + 1 } else { high = middle }
-        }
-        self.restart_at(self.block.restart(low.saturating_sub(1)))?;
+        self.restart_at(self.block.layout.restart_before(&self.block.file, target)?)?;
         while let Some(entry) = self.entry.take() {
             if self.key.as_slice() >= target {
                 self.entry = Some(entry);
@@ -274,7 +348,7 @@ impl BlockCursor {
 
     pub(crate) fn prev(&mut self) -> Result<(), Damage> {
         let Some(target) = self.entry.take().map(|entry| entry.start) else { return Ok(()) };
-        let (mut low, mut high) = (0, self.block.restart_count);
+        let (mut low, mut high) = (0, self.block.layout.restart_count);
         while low < high {
             let middle = low.midpoint(high);
             if self.block.restart(middle) < target { low = middle + 1 } else { high = middle }
@@ -310,7 +384,7 @@ impl BlockCursor {
     /// Goes to the entry that starts at `at`, which must follow the one whose key is held; to none at the end.
     fn decode(&mut self, at: usize) -> Result<(), Damage> {
         self.entry = None;
-        if at == self.block.entries.len() {
+        if at == self.block.layout.entries.len() {
             return Ok(());
         }
         let entry = self.block.entry(at)?;

@@ -86,12 +86,11 @@ impl Filter {
         }
     }
 
-    /// Whether `key` may be among those that were added.
-    pub(crate) fn may_contain(&self, key: &[u8]) -> bool {
-        let hash = hash(key);
-        let line = usize::try_from(line_index(hash, self.lines.len() as u64));
+    /// Whether the key may be among those that were added.
+    pub(crate) fn may_contain(&self, sought: Sought<'_>) -> bool {
+        let line = usize::try_from(line_index(sought.hash, self.lines.len() as u64));
         let line = line.ok().and_then(|index| self.lines.get(index));
-        line.is_none_or(|line| line_may_contain(line, hash))
+        line.is_none_or(|line| sought.may_be_in(line))
     }
 
     /// Memory held, in bytes.
@@ -109,18 +108,27 @@ impl Filter {
     }
 }
 
-/// Where the line of `key` starts in a filter of so many lines; `None` if it has none.
-pub(crate) fn line_start(key: &[u8], lines: u64) -> Option<u64> {
-    (lines > 0).then(|| line_index(hash(key), lines) * LINE_BYTES as u64)
+/// A key that is looked up in several places, hashed once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sought<'k> {
+    pub(crate) key: &'k [u8],
+    hash: u64,
 }
 
-/// Whether `key` may be among the keys of the filter that has this line for it.
-pub(crate) fn may_contain(line: &[u8], key: &[u8]) -> bool {
-    line_may_contain(line, hash(key))
-}
+impl<'k> Sought<'k> {
+    pub(crate) fn new(key: &'k [u8]) -> Self {
+        Self { key, hash: hash(key) }
+    }
 
-fn line_may_contain(line: &[u8], hash: u64) -> bool {
-    probes(hash).all(|(byte, mask)| line.get(byte).is_some_and(|bits| bits & mask != 0))
+    /// Where the key's line starts in a filter of so many lines; `None` if it has none.
+    pub(crate) fn line_start(self, lines: u64) -> Option<u64> {
+        (lines > 0).then(|| line_index(self.hash, lines) * LINE_BYTES as u64)
+    }
+
+    /// Whether the key may be among the keys of the filter that has this line for it.
+    pub(crate) fn may_be_in(self, line: &[u8]) -> bool {
+        probes(self.hash).all(|(byte, mask)| line.get(byte).is_some_and(|bits| bits & mask != 0))
+    }
 }
 
 /// The upper half of the hash chooses the line.

@@ -8,11 +8,13 @@ use std::sync::{Arc, OnceLock};
 
 use super::cursor::TreeCursor;
 use super::file_name;
-use super::filter::{self, FirstBytes, LINE_BYTES};
+use super::filter::{FirstBytes, LINE_BYTES, Sought};
 use super::footer::Footer;
+use super::lookup;
 use super::pages::TableFile;
 use super::positions::Positions;
 use super::tree::Tree;
+use crate::batch::Change;
 use crate::directory::Directory;
 use crate::error::{Damage, OpenError, ReadError};
 use crate::position::NumberRange;
@@ -122,17 +124,16 @@ impl Table {
         TreeCursor::new(&self.file, self.footer.entry_tree)
     }
 
-    /// A cursor that stands on `key`, if this table knows of it (a deletion counts).
-    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<TreeCursor>, ReadError> {
-        if !self.may_contain(key)? {
+    /// What this table knows of a key.
+    pub(crate) fn get(&self, sought: Sought<'_>) -> Result<Option<Change<'_>>, ReadError> {
+        if !self.may_contain(sought)? {
             return Ok(None);
         }
-        let mut cursor = self.entries();
-        cursor.seek(key)?;
-        Ok((cursor.key() == Some(key)).then_some(cursor))
+        lookup::look_up(&self.file, self.footer.entry_tree, sought.key)
     }
 
-    fn may_contain(&self, key: &[u8]) -> Result<bool, ReadError> {
+    fn may_contain(&self, sought: Sought<'_>) -> Result<bool, ReadError> {
+        let key = sought.key;
         if key < self.meta.smallest_key.as_slice() || key > self.meta.largest_key.as_slice() {
             return Ok(false);
         }
@@ -142,10 +143,10 @@ impl Table {
         if !self.footer.filtered.contains(key) {
             return Ok(true);
         }
-        let Some(start) = filter::line_start(key, self.footer.filter_lines) else { return Ok(true) };
+        let Some(start) = sought.line_start(self.footer.filter_lines) else { return Ok(true) };
         let start = usize::try_from(self.footer.filter_offset.saturating_add(start)).unwrap_or(usize::MAX);
         let line = self.file.bytes(start..start.saturating_add(LINE_BYTES))?;
-        Ok(filter::may_contain(line, key))
+        Ok(sought.may_be_in(line))
     }
 
     fn first_kind_last(&self) -> Result<&[u8], ReadError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::block::{Block, BlockBuilder, BlockCursor, Encoding, Handle};
+use super::block::{Block, BlockBuilder, BlockCursor, BlockLookup, Encoding, Handle};
 use super::pages::{PageChecksums, TableFile};
 use super::*;
 use crate::directory::simulated::SimulatedDirectory;
@@ -85,7 +85,7 @@ proptest! {
         prop_assert_eq!(cursor.key(), None);
 
         for (key, value) in &entries {
-            let found = table.find(key).unwrap().expect("a key that was written is found");
+            let found = table.get(Sought::new(key)).unwrap().expect("a key that was written is found");
             prop_assert_eq!(found.value(), value.as_deref());
         }
         // With the same cursor, so that each search starts where the last one ended.
@@ -95,7 +95,7 @@ proptest! {
             cursor.seek(&target).unwrap();
             prop_assert_eq!(here(&cursor), entries.get(at).cloned());
             let is_here = entries.get(at).is_some_and(|(key, _)| *key == target);
-            prop_assert_eq!(table.find(&target).unwrap().is_some(), is_here);
+            prop_assert_eq!(table.get(Sought::new(&target)).unwrap().is_some(), is_here);
             cursor.prev().unwrap();
             if at > 0 && at < entries.len() {
                 prop_assert_eq!(here(&cursor), entries.get(at - 1).cloned());
@@ -161,7 +161,9 @@ proptest! {
 
         let length = u32::try_from(end).unwrap();
         let file = Arc::new(TableFile::new(Map::of_bytes(bytes), "hostile".into(), 5, end));
-        let Ok(block) = Block::open(&file, Handle { offset: 0, length }, Encoding::Leaf) else { return Ok(()) };
+        let handle = Handle { offset: 0, length };
+        let Ok(block) = Block::open(&file, handle, Encoding::Leaf) else { return Ok(()) };
+        let _ = BlockLookup::open(&file, handle, Encoding::Leaf).unwrap().first_from(&target);
         let mut cursor = BlockCursor::new(block);
         let _ = cursor.seek(&target);
         let _ = cursor.prev();
@@ -198,9 +200,9 @@ fn a_filter_lets_few_absent_keys_through_and_no_present_one_is_lost() {
     let (footer, _) = footer::Footer::decode(&bytes, "table").unwrap();
     let start = usize::try_from(footer.filter_offset).unwrap();
     let asks = |key: String| {
-        let line = filter::line_start(key.as_bytes(), footer.filter_lines).unwrap();
-        let line = &bytes[start + usize::try_from(line).unwrap()..][..filter::LINE_BYTES];
-        filter::may_contain(line, key.as_bytes())
+        let sought = Sought::new(key.as_bytes());
+        let line = sought.line_start(footer.filter_lines).unwrap();
+        sought.may_be_in(&bytes[start + usize::try_from(line).unwrap()..][..filter::LINE_BYTES])
     };
     assert!((0..20_000).all(|n| asks(format!("k{n:08}"))));
     let passed = (20_000..120_000).filter(|n| asks(format!("k{n:08}"))).count();
@@ -226,9 +228,11 @@ fn keys_outside_the_filtered_set_are_found_without_a_filter() {
         write(&directory, &entries, TableSettings { filtered: FirstBytes::of(b"b"), ..settings(4096) });
     assert_eq!(table.filter_keys(), 1);
     for (key, value) in &entries {
-        assert_eq!(table.find(key).unwrap().unwrap().value(), value.as_deref());
+        assert_eq!(table.get(Sought::new(key)).unwrap().unwrap().value(), value.as_deref());
     }
-    assert!(table.find(b"a2").unwrap().is_none() && table.find(b"b0").unwrap().is_none());
+    for absent in [b"a2", b"b0"] {
+        assert_eq!(table.get(Sought::new(absent)).unwrap(), None);
+    }
 }
 
 #[test]

@@ -29,15 +29,20 @@ struct State {
     segments: Vec<Seq>,
     /// When they were listed.
     listed: Look,
-    /// The open ones; the one used last is at the end.
+    /// The open ones, in any order.
     open: Vec<Opened>,
     /// The last moment that was counted.
     now: u64,
+    /// How often a segment was asked for.
+    uses: u64,
 }
 
 #[derive(Debug)]
 struct Opened {
+    first_seq: Seq,
     segment: Arc<OpenSegment>,
+    /// The count of uses when it was used last.
+    used: u64,
     /// When the segments were listed, of which the one behind it bounds it.
     listed: Look,
 }
@@ -84,11 +89,11 @@ impl SegmentCache {
                 problem,
             }));
         };
-        if let Some(at) = state.open.iter().position(|opened| opened.segment.first_seq() == first_seq) {
-            let opened = state.open.remove(at);
-            let segment = Arc::clone(&opened.segment);
-            state.open.push(opened);
-            return Ok(segment);
+        state.uses += 1;
+        let used = state.uses;
+        if let Some(opened) = state.open.iter_mut().find(|opened| opened.first_seq == first_seq) {
+            opened.used = used;
+            return Ok(Arc::clone(&opened.segment));
         }
         let listed = state.listed;
         drop(state);
@@ -101,11 +106,13 @@ impl SegmentCache {
             }
         })?);
         let mut state = self.state.lock();
-        state.open.retain(|other| other.segment.first_seq() != first_seq);
+        state.open.retain(|other| other.first_seq != first_seq);
         if state.open.len() >= SEGMENTS_OPEN_MAX {
-            state.open.remove(0);
+            let longest_unused = (0..).zip(&state.open).min_by_key(|(_, opened)| opened.used);
+            let place = longest_unused.map_or(0, |(place, _)| place);
+            state.open.swap_remove(place);
         }
-        state.open.push(Opened { segment: Arc::clone(&segment), listed });
+        state.open.push(Opened { first_seq, segment: Arc::clone(&segment), used, listed });
         Ok(segment)
     }
 
@@ -132,7 +139,7 @@ impl SegmentCache {
         let after = state.segments.partition_point(|first_seq| *first_seq <= seq);
         let first_seq = after.checked_sub(1).and_then(|at| state.segments.get(at).copied());
         let opened = state.open.len();
-        state.open.retain(|opened| Some(opened.segment.first_seq()) != first_seq || opened.listed >= since);
+        state.open.retain(|opened| Some(opened.first_seq) != first_seq || opened.listed >= since);
         Ok(is_list_old || state.open.len() < opened)
     }
 

@@ -1,15 +1,15 @@
 //! One segment as a reader has it open: sealed and mapped, or growing and read by position.
 
+use std::hint::black_box;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::damage::Problem;
 use crate::error::ReadError;
 use crate::fields::{in_memory, on_disk};
-use crate::map::Map;
 use crate::reader::commit_index::{CommitIndex, RecordPlace};
+use crate::reader::sealed::SealedFile;
 use crate::record::{Block, RECORD_HEADER_BYTES, Record, RecordHeader};
-use crate::segment::footer::{CommitEntry, Footer, TRAILER_BYTES, Trailer};
 use crate::segment::header::FORMAT_VERSION;
 use crate::segment::scan::{Place, PlacedFrame};
 use crate::segment::{Segment, SegmentError};
@@ -21,33 +21,22 @@ use crate::sync::Mutex;
 /// How much is read of a record before its length is known.
 const FIRST_READ_BYTES: usize = 4096;
 
+/// Of how many records the beginnings are fetched from memory together.
+const FETCHED_RECORDS: usize = 32;
+
+/// How much of each is fetched so, in lines of the processor's cache. It goes on by itself where it is read on.
+const FETCHED_LINES: usize = 3;
+
+const LINE_BYTES: usize = 64;
+
 /// A segment that is open for reading.
 #[derive(Debug)]
 pub(super) struct OpenSegment {
     segment: Segment,
     /// The file, if it has a trailer and its storage maps.
-    mapped: Option<Mapped>,
+    sealed: Option<Arc<SealedFile>>,
     /// Where the commits are, for a segment without a footer that can be used.
     index: Mutex<CommitIndex>,
-}
-
-/// A mapped file that ends with a trailer.
-#[derive(Debug)]
-struct Mapped {
-    map: Arc<Map>,
-    trailer: Trailer,
-    /// Checked when it is first needed: reading in order never does. Without a sound one the records can still be found,
-    /// one commit after the other.
-    footer: OnceLock<Option<Footer>>,
-}
-
-/// A segment with a footer that was checked.
-#[derive(Debug, Clone, Copy)]
-struct Sealed<'a> {
-    segment: &'a Segment,
-    map: &'a Arc<Map>,
-    trailer: Trailer,
-    footer: Footer,
 }
 
 /// What a segment says about a record.
@@ -89,9 +78,9 @@ impl OpenSegment {
             }
             SegmentError::Damaged { offset, problem } => OpenSegmentError::Damaged { offset, problem },
         })?;
-        let mapped = Mapped::of(&segment)?;
+        let sealed = SealedFile::of(&segment)?;
         let index = Mutex::new(CommitIndex::new(&segment.header, next));
-        Ok(OpenSegment { segment, mapped, index })
+        Ok(OpenSegment { segment, sealed, index })
     }
 
     pub(super) fn first_seq(&self) -> Seq {
@@ -107,15 +96,15 @@ impl OpenSegment {
         if seq == self.first_seq() {
             return Some(Place::start_of(&self.segment.header));
         }
-        let Some(sealed) = self.sealed() else { return self.index.lock().commit_place(seq) };
-        let CommitEntry { first_seq: seq, offset, .. } = sealed.commit_of(seq)?;
-        // A forged footer can name any offset.
-        (offset < sealed.trailer.footer_offset).then_some(Place { offset, seq, commit_time_ns: i64::MIN })
+        match self.indexed() {
+            Some(sealed) => sealed.commit_place(seq),
+            None => self.index.lock().commit_place(seq),
+        }
     }
 
     /// Takes note of a commit that somebody came across, so that it needn't be looked for.
     pub(super) fn remember(&self, commit: &PlacedFrame) {
-        if self.mapped.is_none() {
+        if self.sealed.is_none() {
             self.index.lock().remember(commit);
         }
     }
@@ -123,49 +112,42 @@ impl OpenSegment {
     /// The first record of the commit behind the one that holds this record: the segment's end, if that is the last.
     /// `None` if no footer says so.
     pub(super) fn commit_after(&self, seq: Seq) -> Option<Seq> {
-        let sealed = self.sealed()?;
-        Some(sealed.footer.commit_after(sealed.footer_bytes(), seq).unwrap_or(sealed.end()))
+        self.sealed.as_ref()?.commit_after(seq)
     }
 
     /// The offset that no commit reaches beyond.
     pub(super) fn commits_limit(&self) -> Result<u64, StorageError> {
-        match &self.mapped {
-            Some(mapped) => Ok(mapped.trailer.footer_offset),
+        match &self.sealed {
+            Some(sealed) => Ok(sealed.commits_limit()),
             None => self.segment.file.length(),
         }
     }
 
     /// The first record behind this segment, if that is known.
     pub(super) fn end(&self) -> Option<Seq> {
-        match &self.mapped {
-            Some(mapped) => Some(self.first_seq().plus(mapped.trailer.records)),
+        match &self.sealed {
+            Some(sealed) => Some(sealed.end()),
             None => self.index.lock().next_segment(),
         }
     }
 
     /// The mapped file, if it has a trailer.
-    pub(super) fn map(&self) -> Option<Arc<Map>> {
-        self.mapped.as_ref().map(|mapped| Arc::clone(&mapped.map))
+    pub(super) fn sealed(&self) -> Option<&Arc<SealedFile>> {
+        self.sealed.as_ref()
     }
 
-    /// The segment with its footer, if that is sound.
-    fn sealed(&self) -> Option<Sealed<'_>> {
-        let Mapped { map, trailer, footer } = self.mapped.as_ref()?;
-        let check = || {
-            // All of it is checked before any of it is believed: a mebibyte, which is fetched in one go.
-            map.read_ahead(in_memory(trailer.footer_offset), usize::MAX);
-            Footer::check(*trailer, trailer.footer_of(map.bytes()), &self.segment.header).ok()
-        };
-        let footer = (*footer.get_or_init(check))?;
-        Some(Sealed { segment: &self.segment, map, trailer: *trailer, footer })
+    /// The mapped file, if it has a footer that says where its records are.
+    #[inline]
+    fn indexed(&self) -> Option<&Arc<SealedFile>> {
+        self.sealed.as_ref().filter(|sealed| sealed.is_indexed())
     }
 
     /// Reads a record that lies in this segment or behind it. `durable_end` is how far the log can be relied on.
     pub(super) fn read(&self, seq: Seq, durable_end: Seq) -> Result<Found, ReadError> {
-        if let Some(sealed) = self.sealed() {
-            return match sealed.commit_of(seq) {
-                Some(commit) => sealed.read(seq, commit.commit_time_ns).map(Found::Record),
-                None => Ok(Found::EndsBefore(sealed.end())),
+        if let Some(sealed) = self.indexed() {
+            return match sealed.end() {
+                end if end <= seq => Ok(Found::EndsBefore(end)),
+                _ => self.read_sealed(sealed, seq).map(Found::Record),
             };
         }
         let place = self.index.lock().place_of(&self.segment, seq, durable_end)?;
@@ -178,6 +160,36 @@ impl OpenSegment {
         }
     }
 
+    /// Reads those of these records that come first and lie in this segment, if it is sealed. Stops in front of one that
+    /// can't be read. Returns how many were read.
+    pub(super) fn read_many(&self, seqs: &[Seq], records: &mut Vec<Record>) -> usize {
+        let Some(sealed) = self.indexed() else { return 0 };
+        let held = self.first_seq()..sealed.end();
+        let here = seqs.iter().take_while(|seq| held.contains(seq)).count();
+        let before = records.len();
+        for some in seqs.get(..here).unwrap_or_default().chunks(FETCHED_RECORDS) {
+            fetch(sealed, some);
+            for seq in some {
+                let Ok(record) = self.read_sealed(sealed, *seq) else { return records.len() - before };
+                records.push(record);
+            }
+        }
+        here
+    }
+
+    fn read_sealed(&self, sealed: &Arc<SealedFile>, seq: Seq) -> Result<Record, ReadError> {
+        let (offset, problem) = match sealed.record_offset(seq) {
+            Ok(offset) => {
+                match Record::decode(Block::Sealed(Arc::clone(sealed)), in_memory(offset), seq, None) {
+                    Ok(record) => return Ok(record),
+                    Err(problem) => (offset, problem),
+                }
+            }
+            Err(problem) => (sealed.commits_limit(), problem),
+        };
+        Err(ReadError::Damaged(self.segment.damage(seq..seq.next(), offset, problem)))
+    }
+
     fn read_at(
         &self,
         seq: Seq,
@@ -186,7 +198,7 @@ impl OpenSegment {
         commit_time_ns: i64,
     ) -> Result<Record, ReadError> {
         let bytes = read_record_bytes(&self.segment.file, offset, commit_end)?;
-        let decoded = Record::decode(Block::Read(bytes.into()), 0, seq, commit_time_ns);
+        let decoded = Record::decode(Block::Read(bytes.into()), 0, seq, Some(commit_time_ns));
         decoded.map_err(|problem| ReadError::Damaged(self.segment.damage(seq..seq.next(), offset, problem)))
     }
 }
@@ -209,45 +221,19 @@ fn read_record_bytes(file: &LogFile, offset: u64, commit_end: u64) -> Result<Vec
     Ok(bytes)
 }
 
-impl Mapped {
-    /// Maps the segment, if it ends with a trailer.
-    fn of(segment: &Segment) -> Result<Option<Mapped>, ReadError> {
-        if segment.trailer()?.is_none() {
-            return Ok(None);
+/// Has the processor fetch the beginnings of some records from memory at the same time. Reading them one after the other
+/// it would wait for each, since what is looked at next depends on what was found.
+fn fetch(sealed: &SealedFile, seqs: &[Seq]) {
+    let bytes = sealed.bytes();
+    let mut offsets = [0; FETCHED_RECORDS];
+    for (offset, seq) in offsets.iter_mut().zip(seqs) {
+        *offset = sealed.record_offset(*seq).map_or(0, in_memory);
+    }
+    let mut touched = 0_u8;
+    for offset in offsets.iter().take(seqs.len()) {
+        for line in 0..FETCHED_LINES {
+            touched ^= bytes.get(offset + line * LINE_BYTES).copied().unwrap_or(0);
         }
-        let map = segment.file.raw().map().map_err(|error| segment.file.error("map", error))?;
-        let Some(map) = map else { return Ok(None) };
-        // The file may have been replaced since: what counts is what was mapped.
-        let (block, file_bytes) = (map.bytes().last_chunk::<TRAILER_BYTES>(), on_disk(map.bytes().len()));
-        let trailer = block.and_then(|block| Trailer::decode(block, &segment.header, file_bytes).ok());
-        Ok(trailer.map(|trailer| Mapped { map: Arc::new(map), trailer, footer: OnceLock::new() }))
     }
-}
-
-impl Sealed<'_> {
-    fn footer_bytes(&self) -> &[u8] {
-        self.trailer.footer_of(self.map.bytes())
-    }
-
-    /// The first record after the segment's last one.
-    fn end(&self) -> Seq {
-        self.segment.header.first_seq.plus(self.trailer.records)
-    }
-
-    fn commit_of(&self, seq: Seq) -> Option<CommitEntry> {
-        if seq >= self.end() { None } else { self.footer.commit_of(self.footer_bytes(), seq) }
-    }
-
-    fn read(&self, seq: Seq, commit_time_ns: i64) -> Result<Record, ReadError> {
-        let index = seq.since(self.segment.header.first_seq);
-        let offset =
-            self.footer.record_offset(self.footer_bytes(), index).unwrap_or(self.trailer.footer_offset);
-        let decoded = if offset >= self.trailer.footer_offset {
-            let max = self.trailer.footer_offset;
-            Err(Problem::Range { part: "footer", field: "record offset", min: 0, max, found: offset })
-        } else {
-            Record::decode(Block::Mapped(Arc::clone(self.map)), in_memory(offset), seq, commit_time_ns)
-        };
-        decoded.map_err(|problem| ReadError::Damaged(self.segment.damage(seq..seq.next(), offset, problem)))
-    }
+    black_box(touched);
 }

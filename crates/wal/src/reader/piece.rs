@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::fields::{in_memory, on_disk};
-use crate::map::Map;
+use crate::reader::sealed::SealedFile;
 use crate::record::Block;
 use crate::storage::file::{LogFile, StorageError};
 
@@ -30,7 +30,7 @@ const COMMIT_BYTES_MAX: u64 = 4 << 20;
 #[derive(Debug)]
 pub(super) enum Piece {
     /// All of it, and how far the system was asked to read ahead.
-    Mapped(Arc<Map>, usize),
+    Mapped(Arc<SealedFile>, usize),
     /// What was read last.
     Read(ReadPiece),
 }
@@ -75,15 +75,15 @@ impl Piece {
     ) -> Result<bool, StorageError> {
         let Some(end) = offset.checked_add(bytes).filter(|end| *end <= limit) else { return Ok(false) };
         match self {
-            Piece::Mapped(map, asked_to) => {
+            Piece::Mapped(sealed, asked_to) => {
                 let end_there = usize::try_from(end).unwrap_or(usize::MAX);
                 if end_there > *asked_to {
                     let begin = usize::try_from(offset).unwrap_or(usize::MAX).max(*asked_to);
                     let ahead = end_there.saturating_sub(begin).saturating_add(MAPPED_AHEAD_BYTES);
-                    map.read_ahead(begin, ahead);
+                    sealed.read_ahead(begin, ahead);
                     *asked_to = begin.saturating_add(ahead);
                 }
-                Ok(end <= on_disk(map.bytes().len()))
+                Ok(end <= on_disk(sealed.bytes().len()))
             }
             Piece::Read(piece) => {
                 if !piece.holds(offset, end) {
@@ -98,7 +98,7 @@ impl Piece {
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
-            Piece::Mapped(map, _) => map.bytes(),
+            Piece::Mapped(sealed, _) => sealed.bytes(),
             Piece::Read(piece) => piece.bytes(),
         }
     }
@@ -120,7 +120,7 @@ impl Piece {
     /// All that is there, to be kept.
     pub(super) fn share(&self) -> Block {
         match self {
-            Piece::Mapped(map, _) => Block::Mapped(Arc::clone(map)),
+            Piece::Mapped(sealed, _) => Block::Sealed(Arc::clone(sealed)),
             Piece::Read(piece) => Block::Read(Arc::clone(&piece.memory)),
         }
     }

@@ -11,14 +11,11 @@ use crate::fields::in_memory;
 use crate::frame::{FRAME_BYTES, Frame};
 use crate::reader::open_segment::OpenSegment;
 use crate::reader::piece::Piece;
-use crate::record::{RECORD_HEADER_BYTES, Record, RecordRef, record_bytes};
+use crate::record::{LEAF_BYTES, RECORD_HEADER_BYTES, Record, RecordRef, record_bytes};
 use crate::segment::Segment;
 use crate::segment::records::{RecordsCheck, payload_bytes_at};
 use crate::segment::scan::{Place, PlacedFrame, Visitor, Window, fit, walk_records};
 use crate::seq::{Leaf, Seq};
-
-/// The length of a record's leaf, the last part of its header.
-const LEAF_BYTES: usize = 32;
 
 /// What the records of a run are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +89,8 @@ impl Run {
     ) -> Option<Run> {
         let (place, limit) = (segment.commit_place(seq)?, segment.commits_limit().ok()?);
         let end = segment.end().unwrap_or(Seq::MAX);
-        let piece = match segment.map() {
-            Some(map) if purpose == Purpose::Share => Piece::Mapped(map, 0),
+        let piece = match segment.sealed() {
+            Some(sealed) if purpose == Purpose::Share => Piece::Mapped(Arc::clone(sealed), 0),
             _ => Piece::empty(before.map(|run| run.piece)),
         };
         let Place { seq, offset, .. } = place;
@@ -141,8 +138,7 @@ impl Run {
     /// As [`Run::lend`], to be kept.
     pub(super) fn share(&self) -> Option<Record> {
         let lent = self.lend()?;
-        let start = self.current.leaf_at + LEAF_BYTES;
-        Some(Record::of_checked(self.piece.share(), lent, start..start + lent.payload().len()))
+        Some(Record::of_checked(self.piece.share(), self.current.leaf_at, lent))
     }
 
     /// Goes on to the next commit, and checks it.
