@@ -1,7 +1,7 @@
 //! What can go wrong, one type per operation, and what that means for a caller.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use runledger_ingest as ingest;
 use runledger_store as store;
@@ -9,8 +9,9 @@ use runledger_wal::{self as wal, Seq};
 
 use crate::key::MalformedKey;
 use crate::names::NameTooLong;
+use crate::query::matching::UnsupportedFilter;
 use crate::query::values::ValuesError;
-use crate::{DecodeError, EncodeError, EventId, PageTokenError};
+use crate::{DecodeError, EncodeError, EventId, PageTokenError, Timestamp};
 
 /// What an error means for whoever asked. The program's exit codes follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,9 +53,19 @@ pub enum OpenError {
         /// What the file system said.
         source: io::Error,
     },
+    /// Another handle has the ledger open for writing: only one can. It can be opened for reading all the same.
+    #[error("{} is held by another writer{}", path.display(), holder(*pid, *since))]
+    Held {
+        /// The ledger.
+        path: PathBuf,
+        /// The process that has it, if it said so.
+        pid: Option<u32>,
+        /// Since when, by its clock, if it said so.
+        since: Option<Timestamp>,
+    },
     /// The log can't be opened.
     #[error("cannot open the log")]
-    Log(#[from] wal::OpenError),
+    Log(#[source] wal::OpenError),
     /// The index can be neither opened nor built.
     #[error("cannot open or build the index")]
     Index(#[from] IndexError),
@@ -72,6 +83,7 @@ impl OpenError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::NotALedger { .. } => ErrorClass::Refused,
+            Self::Held { .. } => ErrorClass::Held,
             Self::LogLost { .. } => ErrorClass::Damage,
             Self::Directory { .. } => ErrorClass::Storage,
             Self::Log(error) => class_of_log_open(error),
@@ -80,6 +92,25 @@ impl OpenError {
             Self::Query(error) => error.class(),
         }
     }
+}
+
+impl OpenError {
+    /// What it means for the ledger in `directory` that its log can't be opened.
+    pub(crate) fn of_log(directory: &Path, error: wal::OpenError) -> Self {
+        match error {
+            wal::OpenError::Locked { pid, since, .. } => {
+                let since = since.map(Timestamp::from_nanoseconds);
+                Self::Held { path: directory.to_owned(), pid, since }
+            }
+            error => Self::Log(error),
+        }
+    }
+}
+
+/// What is known of who holds a ledger.
+fn holder(pid: Option<u32>, since: Option<Timestamp>) -> String {
+    let pid = pid.map_or(String::new(), |pid| format!(", process {pid}"));
+    since.map_or(pid.clone(), |since| format!("{pid}, since {since}"))
 }
 
 /// Why the index can't be used.
@@ -213,6 +244,9 @@ pub enum QueryError {
     /// The page token does not fit the question.
     #[error(transparent)]
     Page(#[from] PageTokenError),
+    /// The filter can't be asked of events that are recent or still to come.
+    #[error(transparent)]
+    Unsupported(#[from] UnsupportedFilter),
 }
 
 impl QueryError {
@@ -227,7 +261,7 @@ impl QueryError {
                 DecodeError::Damaged { .. } => ErrorClass::Damage,
                 DecodeError::NewerSchema { .. } | DecodeError::UnknownKind { .. } => ErrorClass::Refused,
             },
-            Self::Page(_) => ErrorClass::Refused,
+            Self::Page(_) | Self::Unsupported(_) => ErrorClass::Refused,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::checkpoint::Checkpoint;
 use crate::key::run::RunRecord;
 use crate::key::stream::Names;
 use crate::key::{self, Position};
+use crate::ledger::Feeder;
 use crate::planted::{Bug, planted};
 use crate::{Event, EventId, IndexError, SourceDigest, codec, names, rollup, run_keys};
 
@@ -30,6 +31,7 @@ pub(crate) struct EventIndexer {
     /// The runs that the batch has changed so far.
     runs: HashMap<String, ChangedRun>,
     names: Names,
+    feeder: Option<Feeder>,
 }
 
 /// A run's record, and what the index had before the batch.
@@ -52,7 +54,13 @@ impl Placed {
 
 impl EventIndexer {
     pub(crate) fn new(ledger_id: LedgerId, reader: Reader) -> Self {
-        Self { ledger_id, reader, any_superseded: None, runs: HashMap::new(), names: Names::default() }
+        let (runs, names) = (HashMap::new(), Names::default());
+        Self { ledger_id, reader, any_superseded: None, runs, names, feeder: None }
+    }
+
+    /// Has it hand over the events that it decodes.
+    pub(crate) fn feeding(self, feeder: Feeder) -> Self {
+        Self { feeder: Some(feeder), ..self }
     }
 
     fn index_event(&mut self, placed: &Placed, pending: &mut Pending<'_>) -> Result<(), IndexError> {
@@ -169,12 +177,14 @@ impl Indexer for EventIndexer {
     fn begin(&mut self) {
         self.runs.clear();
         self.any_superseded = None;
+        self.feeder.iter_mut().for_each(Feeder::begin);
     }
 
     fn finish(&mut self, pending: &mut Pending<'_>) -> Result<(), IndexError> {
         for (run_id, run) in self.runs.drain() {
             run_keys::put(&run_id, run.before.as_ref(), &run.after, pending);
         }
+        self.feeder.iter_mut().for_each(Feeder::finish);
         Ok(())
     }
 
@@ -182,7 +192,14 @@ impl Indexer for EventIndexer {
         let seq = record.seq();
         match codec::decode(record.payload()) {
             Ok(event) => match names::check(&event) {
-                Ok(()) => self.index_event(&Placed { event, seq }, pending),
+                Ok(()) => {
+                    let placed = Placed { event, seq };
+                    self.index_event(&placed, pending)?;
+                    if let Some(feeder) = &mut self.feeder {
+                        feeder.add(record, placed.event);
+                    }
+                    Ok(())
+                }
                 Err(error) => {
                     note(pending, seq, &error.to_string());
                     Ok(())

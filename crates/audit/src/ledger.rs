@@ -15,6 +15,7 @@ mod health;
 mod in_flight;
 mod index;
 mod interruptions;
+mod live;
 mod open;
 mod read;
 mod run_figures;
@@ -35,7 +36,9 @@ pub use append::{Receipt, Submitted};
 pub use append_batch::BatchError;
 pub use counts::ValueCounts;
 pub use events::{Page, StoredRecord};
-pub use health::{Health, IndexHealth, IndexStatus};
+pub use health::{Health, IndexHealth, IndexStatus, QueueHealth};
+pub(crate) use live::Feeder;
+pub use live::{LiveHealth, Recent, SubscribeFrom, Subscription, SubscriptionError};
 pub use open::{IndexState, LedgerOptions, OpenReport, Progress, ProgressCallback};
 pub(crate) use open::{is_empty, log_folder, require_ledger};
 pub use read::{SourceEntry, StoredEvent};
@@ -45,7 +48,9 @@ pub use tail::Tail;
 
 use self::append::Writer;
 use self::ask::Asker;
+use self::health::LogFailures;
 use self::index::Index;
+use self::live::Live;
 use crate::{CloseError, IndexError, OpenError};
 
 /// A ledger that is open.
@@ -58,7 +63,9 @@ pub struct Ledger {
 struct Core {
     writer: Option<Writer>,
     index: Index,
+    live: Live,
     log: Reader,
+    log_failures: LogFailures,
     directory: PathBuf,
     report: OpenReport,
 }
@@ -154,8 +161,17 @@ impl Ledger {
         Ok(self.core.log.durable_end()?)
     }
 
-    /// Makes everything durable and marks the ledger as closed in good order. The other clones of the handle can't
-    /// append any more afterwards.
+    /// Makes everything durable and marks the ledger as closed in good order.
+    ///
+    /// In this order: from now on appends by other clones are refused, with an error that says that nothing was stored. What
+    /// was placed before is written, synced, and acknowledged to who waits for it. The subscriptions are given the events up
+    /// to there, and end. The index comes to the same end, unless it is paused or fails, is written out, and stops.
+    /// Questions that are under way are answered, and so are later ones about what was indexed. A ledger that is open for
+    /// reading only has its subscriptions ended. Whoever closes another clone hears what the first close came to.
+    ///
+    /// # Errors
+    ///
+    /// The log could not be written to its end, or the index not be brought there. What was acknowledged is safe.
     pub fn close(self) -> Result<(), CloseError> {
         self.core.settle_interruptions();
         self.core.close()
@@ -167,6 +183,7 @@ impl Core {
         // The log first, so that the index can come to its very end and the next opening has nothing to replay. The index
         // also when the log can't be closed well: whoever opens the ledger next must be the only one that writes there.
         let log = self.writer.as_ref().map_or(Ok(()), Writer::close);
+        self.log.end_waits();
         let index = self.index.close();
         log?;
         Ok(index?)

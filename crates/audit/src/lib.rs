@@ -80,8 +80,9 @@ pub use key::stream::Dimension;
 pub use kind::Kind;
 pub use ledger::{
     Ancestry, AncestryEnd, BatchError, Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions,
-    LedgerStats, OpenReport, Page, Progress, ProgressCallback, Receipt, RunListCost, SourceEntry,
-    StoredEvent, StoredRecord, Submitted, Tail, ValueCounts,
+    LedgerStats, LiveHealth, OpenReport, Page, Progress, ProgressCallback, QueueHealth, Receipt, Recent,
+    RunListCost, SourceEntry, StoredEvent, StoredRecord, Submitted, SubscribeFrom, Subscription,
+    SubscriptionError, Tail, ValueCounts,
 };
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
@@ -89,7 +90,10 @@ pub use page_token::{PageToken, PageTokenError};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use planted::{Bug, plant};
-pub use run_filter::{RunFilter, RunTime};
+    Ancestry, AncestryEnd, BatchError, Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions,
+    LedgerStats, LiveHealth, OpenReport, Page, Progress, ProgressCallback, QueueHealth, Receipt, Recent,
+    RunListCost, SourceEntry, StoredEvent, StoredRecord, Submitted, SubscribeFrom, Subscription,
+    SubscriptionError, Tail, ValueCounts,
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
 pub use runledger_wal::{

@@ -1,6 +1,7 @@
-//! What a log did since it was opened, in numbers.
+//! What a log did since it was opened, and what it still has to do, in numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::commit::batch::Batch;
 use crate::failure::Failure;
@@ -26,7 +27,23 @@ pub struct Counters {
     pub seal_failures: u64,
 }
 
-/// The same, as they are being counted.
+/// What a log has taken and not made durable yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Backlog {
+    /// Records that have a number and aren't durable.
+    pub unsafe_records: u64,
+    /// How long ago the oldest of them was placed.
+    pub oldest: Option<Duration>,
+    /// Those of them that no commit has taken yet.
+    pub queued_records: u64,
+    /// How many bytes these are.
+    pub queued_bytes: u64,
+    /// From how many bytes on an append waits for room.
+    pub queue_bytes_max: u64,
+}
+
+/// The counters while they count.
 #[derive(Debug, Default)]
 pub(crate) struct LiveCounters {
     records: AtomicU64,

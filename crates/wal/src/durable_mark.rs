@@ -1,8 +1,15 @@
 //! How far this process's log is durable, in memory: published by whoever commits, waited for by whoever follows.
 //!
-//! It only grows. A waiter parks on a condition variable; nobody polls.
+//! It only grows. A waiting thread parks on a condition variable, a waiting task leaves its waker; nobody polls.
 
+#[cfg(feature = "tokio")]
+mod task;
+
+use std::task::Waker;
 use std::time::Instant;
+
+#[cfg(feature = "tokio")]
+pub(crate) use self::task::DurablePast;
 
 use crate::seq::Seq;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -33,14 +40,40 @@ pub(crate) struct DurableMark {
 struct State {
     end: Seq,
     final_end: bool,
+    /// Threads that wait.
     waiting: usize,
+    /// Tasks that wait.
+    tasks: Vec<WaitingTask>,
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only there do tasks wait"))]
+    last_task: u64,
+}
+
+/// A task that waits for a record.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only there do tasks wait"))]
+struct WaitingTask {
+    number: u64,
+    seq: Seq,
+    waker: Waker,
+}
+
+/// Tasks to be woken, once nothing is locked any more that others need.
+#[must_use = "a task that isn't woken waits for ever"]
+pub(crate) struct Woken(Vec<WaitingTask>);
+
+impl Woken {
+    pub(crate) fn wake(self) {
+        for task in self.0 {
+            task.waker.wake();
+        }
+    }
 }
 
 impl DurableMark {
     pub(crate) fn new(end: Seq) -> DurableMark {
         DurableMark {
             end: AtomicU64::new(end.get()),
-            state: Mutex::new(State { end, final_end: false, waiting: 0 }),
+            state: Mutex::new(State { end, final_end: false, waiting: 0, tasks: Vec::new(), last_task: 0 }),
             changed: Condvar::new(),
         }
     }
@@ -50,8 +83,8 @@ impl DurableMark {
         Seq::new(self.end.load(Ordering::Acquire))
     }
 
-    /// Everything before `end` is durable now.
-    pub(crate) fn advance(&self, end: Seq) {
+    /// Everything before `end` is durable now. The tasks that wait for that are the caller's to wake.
+    pub(crate) fn advance(&self, end: Seq) -> Woken {
         let mut state = self.state.lock();
         debug_assert!(end >= state.end, "the durable end never goes back");
         state.end = end;
@@ -59,12 +92,18 @@ impl DurableMark {
         if state.waiting > 0 {
             self.changed.notify_all();
         }
+        Woken(state.tasks.extract_if(.., |task| task.seq < end).collect())
     }
 
     /// Nothing more will become durable.
     pub(crate) fn finish(&self) {
-        self.state.lock().final_end = true;
+        let woken = {
+            let mut state = self.state.lock();
+            state.final_end = true;
+            Woken(std::mem::take(&mut state.tasks))
+        };
         self.changed.notify_all();
+        woken.wake();
     }
 
     /// Waits until this record is durable.

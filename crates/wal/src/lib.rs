@@ -91,7 +91,7 @@ pub mod fuzzing;
 mod testing;
 
 pub use commit::ticket::{BatchReceipt, BatchTicket, Receipt, Ticket};
-pub use counters::Counters;
+pub use counters::{Backlog, Counters};
 pub use damage::{Damage, Problem};
 pub use durable_mark::DurableWait;
 pub use error::{AppendError, CloseError, OpenError, ReadError, RecoverError, SalvageError, VerifyError};

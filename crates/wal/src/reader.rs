@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::damage::{Damage, Problem};
 use crate::directory::Inventory;
+#[cfg(feature = "tokio")]
+use crate::durable_mark::DurablePast;
 use crate::durable_mark::{DurableMark, DurableWait};
 use crate::error::{OpenError, ReadError};
 use crate::log::Log;
@@ -24,7 +26,7 @@ use crate::segment::{Segment, SegmentError};
 use crate::seq::{LedgerId, Seq};
 use crate::storage::file::LogFile;
 use crate::storage::{OpenMode, Storage};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{self, thread};
 use crate::watermark::Slots;
 use crate::watermark::file::read_slots_of;
@@ -85,7 +87,7 @@ enum Source {
     /// From the log in this process.
     Memory(Arc<DurableMark>),
     /// From the watermark.
-    File { file: LogFile, seen: AtomicU64 },
+    File { file: LogFile, seen: AtomicU64, ended: AtomicBool },
 }
 
 impl Reader {
@@ -106,7 +108,8 @@ impl Reader {
             return Err(newer(path, found));
         }
         let file = LogFile::open(&*storage, directory.join(WATERMARK_NAME), OpenMode::Read)?;
-        let source = Source::File { file, seen: AtomicU64::new(mark.seq.get()) };
+        let source =
+            Source::File { file, seen: AtomicU64::new(mark.seq.get()), ended: AtomicBool::new(false) };
         Ok(Reader::new(storage, directory.to_owned(), mark.ledger_id, source))
     }
 
@@ -134,7 +137,7 @@ impl Reader {
     pub fn durable_end(&self) -> Result<Seq, ReadError> {
         match &self.inner.source {
             Source::Memory(durable) => Ok(durable.end()),
-            Source::File { file, seen } => {
+            Source::File { file, seen, .. } => {
                 let end = read_durable_end(file)?;
                 let before = seen.fetch_max(end.get(), Ordering::AcqRel);
                 Ok(end.max(Seq::new(before)))
@@ -196,11 +199,11 @@ impl Reader {
             return Ok(durable.wait_past(seq, deadline));
         }
         loop {
-            let end = self.durable_end()?;
             let now = sync::now();
-            if end > seq {
-                return Ok(DurableWait::Durable(end));
-            }
+            let end = match self.look_past(seq)? {
+                Looked::NotYet(end) => end,
+                Looked::Found(found) => return Ok(found),
+            };
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Ok(DurableWait::TimedOut(end));
             }
@@ -217,6 +220,72 @@ impl Reader {
             }
             _ => self.durable_end(),
         }
+    }
+
+    /// As [`Reader::wait_durable_past`], without a deadline and without blocking the thread that polls. Dropping the future
+    /// ends the wait. If the writer is another process, the runtime's timer must be enabled.
+    ///
+    /// ```
+    /// use runledger_wal::{Durability, DurableWait, Options, Seq, Wal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// let (wal, _) = Wal::open(&directory.path().join("wal"), Options::new().create(true))?;
+    /// let first_is_durable = wal.reader().wait_durable_past_async(Seq::ZERO);
+    /// wal.append(b"first", Durability::Durable)?;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// assert_eq!(first_is_durable.await?, DurableWait::Durable(Seq::new(1)));
+    /// # Ok::<(), runledger_wal::ReadError>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    #[cfg(feature = "tokio")]
+    pub fn wait_durable_past_async(
+        &self,
+        seq: Seq,
+    ) -> impl Future<Output = Result<DurableWait, ReadError>> + Send + Sync + use<> {
+        let reader = self.clone();
+        async move {
+            if let Source::Memory(durable) = &reader.inner.source {
+                return Ok(DurablePast::new(Arc::clone(durable), seq).await);
+            }
+            loop {
+                if let Looked::Found(found) = reader.look_past(seq)? {
+                    return Ok(found);
+                }
+                tokio::time::sleep(WATERMARK_INTERVAL).await;
+            }
+        }
+    }
+
+    /// Has everybody be told that nothing more will come who waits, or will wait, by this reader or a clone of it. If the
+    /// writer is in this process, closing the log does that.
+    pub fn end_waits(&self) {
+        if let Source::File { ended, .. } = &self.inner.source {
+            ended.store(true, Ordering::Release);
+        }
+    }
+
+    /// What a wait for this record by the watermark's file comes to now.
+    fn look_past(&self, seq: Seq) -> Result<Looked, ReadError> {
+        let ended = match &self.inner.source {
+            Source::File { ended, .. } => ended.load(Ordering::Acquire),
+            Source::Memory(_) => false,
+        };
+        let end = self.durable_end()?;
+        Ok(if end > seq {
+            Looked::Found(DurableWait::Durable(end))
+        } else if ended {
+            Looked::Found(DurableWait::Closed(end))
+        } else {
+            Looked::NotYet(end)
+        })
     }
 
     /// Reads a record that is known to be durable. What was seen since `look` is believed if it is bad, too.
@@ -244,6 +313,12 @@ impl Reader {
         let (segment, problem) = (segment_name(from), Problem::Missing);
         ReadError::Damaged(Damage { segment, seq_from: from, seq_to: to, offset: 0, problem })
     }
+}
+
+/// What a look at the watermark's file told somebody who waits.
+enum Looked {
+    Found(DurableWait),
+    NotYet(Seq),
 }
 
 fn read_durable_end(file: &LogFile) -> Result<Seq, ReadError> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::commit::queue::NoRoom;
 use crate::commit::ticket::{BatchReceipt, BatchTicket, Receipt, Ticket};
-use crate::counters::Counters;
+use crate::counters::{Backlog, Counters};
 use crate::durable_mark::DurableWait;
 use crate::error::{AppendError, CloseError, OpenError};
 use crate::failure::Failure;
@@ -18,6 +18,7 @@ use crate::reader::Reader;
 use crate::record::{RECORD_BYTES_MAX, RecordHeader, record_bytes};
 use crate::seq::{Leaf, LedgerId, Seq};
 use crate::storage::file::StorageError;
+use crate::sync;
 
 /// A log that is open for writing. Cheap to clone; may be used from many threads at once.
 ///
@@ -357,6 +358,22 @@ impl Wal {
     /// The number that the next record gets.
     pub fn placed_end(&self) -> Seq {
         self.log.queue.lock().filling.end_seq()
+    }
+
+    /// What was given its place and isn't durable yet.
+    pub fn backlog(&self) -> Backlog {
+        let durable_end = self.durable_end();
+        let queue = self.log.queue.lock();
+        let filling = &queue.filling;
+        let unsafe_records = filling.end_seq().since(durable_end);
+        let since = queue.unsafe_since.filter(|_| unsafe_records > 0);
+        Backlog {
+            unsafe_records,
+            oldest: since.map(|since| sync::now().saturating_duration_since(since)),
+            queued_records: u64::from(filling.records),
+            queued_bytes: filling.records_bytes(),
+            queue_bytes_max: queue.bytes_max,
+        }
     }
 
     /// Waits until this record is durable, or the deadline passes, or the log ends.

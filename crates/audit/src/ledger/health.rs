@@ -2,11 +2,14 @@
 //!
 //! Looks at what is known anyhow: it reads one record at most, waits for nothing, and is right for that moment only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use runledger_wal::Seq;
+use parking_lot::Mutex;
+use runledger_wal::{Failure, Seq};
 
 use super::Ledger;
+use super::live::LiveHealth;
 use crate::{Progress, QueryError};
 
 /// How a ledger fares.
@@ -17,10 +20,32 @@ pub struct Health {
     pub durable_end: Seq,
     /// Events that have a number and are not durable yet. Only their writer knows: a reader sees none.
     pub unsafe_events: u64,
+    /// How long ago the oldest of them got its number.
+    pub unsafe_for: Option<Duration>,
+    /// Those of them that no commit has taken yet.
+    pub queue: QueueHealth,
+    /// Bytes that this process wrote into the log.
+    pub log_bytes_written: u64,
     /// Why the log takes no more events until the ledger is opened again, if it doesn't.
     pub log_failure: Option<String>,
+    /// What this process could not write into the log last, also if that passed.
+    pub log_last_failure: Option<String>,
     /// The index.
     pub index: IndexHealth,
+    /// Recent events and subscriptions of this handle and its clones.
+    pub live: LiveHealth,
+}
+
+/// What waits for a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct QueueHealth {
+    /// Events.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// From how many bytes on an append waits for room.
+    pub bytes_max: u64,
 }
 
 /// How an index fares.
@@ -102,15 +127,45 @@ impl Health {
 impl Ledger {
     /// How the ledger fares now. Waits for nothing.
     pub fn health(&self) -> Result<Health, QueryError> {
-        let writer = self.core.writer.as_ref();
         let durable_end = self.durable_end()?;
-        // In this order: what is placed meanwhile makes too many of them, never a number below zero.
-        let placed_end = writer.map_or(durable_end, |writer| writer.log.placed_end());
+        let writer = self.core.writer.as_ref();
+        let backlog = writer.map(|writer| writer.log.backlog()).unwrap_or_default();
         Ok(Health {
             durable_end,
-            unsafe_events: placed_end.get().saturating_sub(durable_end.get()),
+            unsafe_events: backlog.unsafe_records,
+            unsafe_for: backlog.oldest,
+            queue: QueueHealth {
+                events: backlog.queued_records,
+                bytes: backlog.queued_bytes,
+                bytes_max: backlog.queue_bytes_max,
+            },
+            log_bytes_written: writer.map_or(0, |writer| writer.log.counters().bytes),
             log_failure: writer.and_then(|writer| writer.log.failure()).map(|failure| failure.to_string()),
+            log_last_failure: self.core.log_failures.last(),
             index: self.core.index.health(durable_end)?,
+            live: self.core.live.health(durable_end),
         })
     }
+}
+
+/// What the log could not do last, as it tells of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LogFailures(Arc<Mutex<Option<String>>>);
+
+impl LogFailures {
+    /// Remembers what the log tells.
+    pub(super) fn listener(&self) -> impl Fn(&Failure) + Send + Sync + 'static {
+        let last = Arc::clone(&self.0);
+        move |failure| *last.lock() = Some(describe(failure))
+    }
+
+    fn last(&self) -> Option<String> {
+        self.0.lock().clone()
+    }
+}
+
+/// An error and its causes in one sentence.
+fn describe(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -14,6 +14,7 @@ use runledger_wal::{Reader, Seq};
 
 use self::followed::FollowedIndex;
 use self::private::PrivateIndex;
+use super::Feeder;
 use super::health::IndexHealth;
 use super::open::{IndexState, Progress, ProgressCallback};
 use crate::indexer::EventIndexer;
@@ -62,13 +63,14 @@ impl Size {
 
 impl Index {
     /// Opens the writer's index and has a thread follow the log. What is missing at its end is indexed by the thread; an
-    /// index that must be built anew is built before this returns.
+    /// index that must be built anew is built before this returns. `feeder` is given what the thread decodes.
     pub(super) fn follow(
         log: &Reader,
         folder: &Path,
         options: &IndexOptions,
+        feeder: Feeder,
     ) -> Result<(Self, IndexState), IndexError> {
-        let (index, state) = FollowedIndex::open(log, folder, options)?;
+        let (index, state) = FollowedIndex::open(log, folder, options, feeder)?;
         Ok((Self::Followed(index), state))
     }
 

@@ -8,8 +8,10 @@ use runledger_wal::{self as wal, Wal};
 
 use super::append::Writer;
 use super::ask::Asker;
+use super::health::LogFailures;
 use super::index::{Index, IndexOptions};
 use super::interruptions::Interruptions;
+use super::live::{Bounds, Live};
 use super::{Core, Ledger};
 use crate::codec::EventLeaf;
 use crate::{OpenError, WriterInstance};
@@ -56,6 +58,7 @@ pub struct LedgerOptions {
     continued: Option<Continued>,
     query_wait_max: Option<Duration>,
     index: IndexOptions,
+    recent: Bounds,
 }
 
 /// What a handle that is opened in the place of an earlier one takes over from it.
@@ -76,6 +79,7 @@ impl Default for LedgerOptions {
             continued: None,
             query_wait_max: None,
             index: IndexOptions::default(),
+            recent: Bounds::default(),
         }
     }
 }
@@ -199,6 +203,19 @@ impl LedgerOptions {
         self
     }
 
+    /// How many of the newest events are kept in memory for [`Ledger::recent`] and for subscriptions, once somebody asks for
+    /// them. 10,000 by default. With 0 there are no recent events, and each subscription reads the log for itself.
+    pub fn recent_events_max(mut self, events: usize) -> Self {
+        self.recent.events_max = events;
+        self
+    }
+
+    /// How many bytes of records these may be, as the log stores them. 64 MiB by default; decoded they take about as much.
+    pub fn recent_bytes_max(mut self, bytes: usize) -> Self {
+        self.recent.bytes_max = bytes;
+        self
+    }
+
     /// Whom to tell how far a rebuild of the index is.
     pub fn progress(mut self, callback: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.index.progress = Some(Arc::new(callback));
@@ -214,16 +231,20 @@ impl LedgerOptions {
         } else {
             require_ledger(directory)?;
         }
+        let log_failures = LogFailures::default();
         let mut options = wal::Options::new().create(self.create).leaf_function(Arc::new(EventLeaf));
+        options = options.on_failure(log_failures.listener());
         if let Some(bytes) = self.segment_bytes {
             options = options.segment_bytes(bytes);
         }
         if let Some(storage) = self.log_storage {
             options = options.storage(storage);
         }
-        let (log, found) = Wal::open(&directory.join(LOG_FOLDER), options)?;
+        let (log, found) = Wal::open(&directory.join(LOG_FOLDER), options)
+            .map_err(|error| OpenError::of_log(directory, error))?;
         let place = directory.join(INDEX_FOLDER);
-        let (index, state) = Index::follow(&log.reader(), &place, &self.index)?;
+        let live = Live::new(self.recent);
+        let (index, state) = Index::follow(&log.reader(), &place, &self.index, live.feeder())?;
         let mut report = report_of(&found);
         report.index = state;
         let settled = self.continued.is_some_and(|earlier| earlier.interruptions_settled);
@@ -233,6 +254,8 @@ impl LedgerOptions {
             log: log.reader(),
             writer: Some(Writer::new(log, instance, Interruptions::wanted(!left_alone))),
             index,
+            live,
+            log_failures,
             directory: directory.to_owned(),
             report,
         };
@@ -245,10 +268,19 @@ impl LedgerOptions {
         let directory = directory.as_ref();
         require_ledger(directory)?;
         let options = wal::ReaderOptions::new();
-        let log = wal::Reader::open(&directory.join(LOG_FOLDER), options)?;
+        let log = wal::Reader::open(&directory.join(LOG_FOLDER), options)
+            .map_err(|error| OpenError::of_log(directory, error))?;
         let (index, state) = Index::private(&log, &directory.join(INDEX_FOLDER), self.index)?;
         let report = OpenReport { index: state, ..OpenReport::default() };
-        let core = Core { writer: None, index, log, directory: directory.to_owned(), report };
+        let core = Core {
+            writer: None,
+            index,
+            live: Live::new(self.recent),
+            log,
+            log_failures: LogFailures::default(),
+            directory: directory.to_owned(),
+            report,
+        };
         Ok(Ledger { core: Asker::new(core, self.query_wait_max) })
     }
 }

@@ -6,6 +6,7 @@
 
 use runledger_store::{ReadError, Selection, View};
 
+use super::matching;
 use super::moment::Moment;
 use super::values::{self, ValuesError};
 use crate::key::{self, Position, stream};
@@ -45,7 +46,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn accepts(&self, event: &Event) -> bool {
-        self.dimension.of(event).is_some_and(|value| self.wanted.matches(&value))
+        matching::has(event, self.dimension, &self.wanted)
     }
 
     pub(crate) fn condition(&self) -> String {

@@ -230,3 +230,28 @@ fn what_is_indexed_again_after_a_crash_is_bounded() {
         assert!(lag <= TAIL_EVENTS_MAX + 1, "{lag} of {number} would be indexed again");
     }
 }
+
+#[test]
+fn what_is_not_durable_yet_is_told_in_events_bytes_and_time() {
+    let place = Place::new();
+    let ledger = place.open();
+    let idle = ledger.health().unwrap();
+    assert_eq!((idle.unsafe_events, idle.unsafe_for, idle.queue.events, idle.queue.bytes), (0, None, 0, 0));
+    assert!(idle.queue.bytes_max > 0 && idle.log_last_failure.is_none());
+    append(&ledger, 1);
+    let written = ledger.health().unwrap().log_bytes_written;
+    assert!(written > idle.log_bytes_written);
+    // What nobody waits for is synced in the background, some time later.
+    let queued = wait_for(&ledger, |health| {
+        if health.queue.events == 0 {
+            let _ = ledger.submit(custom("b"), Durability::Buffered).unwrap();
+        }
+        health.queue.events > 0
+    });
+    assert!(queued.unsafe_events >= queued.queue.events && queued.queue.bytes > 0, "{queued:?}");
+    assert!(queued.unsafe_for.is_some(), "{queued:?}");
+    ledger.sync().unwrap();
+    let synced = ledger.health().unwrap();
+    assert_eq!((synced.unsafe_events, synced.unsafe_for, synced.queue.events), (0, None, 0));
+    assert!(synced.log_bytes_written > written);
+}

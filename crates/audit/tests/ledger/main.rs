@@ -4,15 +4,19 @@
 
 mod appending;
 mod as_of;
+mod closing;
 mod crashed;
 mod damaged_index;
 mod foreign_index;
 mod index_health;
+mod live_lives;
 mod opening;
 mod plans;
 mod queries;
+mod recent;
 mod run_lists;
 mod runs;
+mod subscriptions;
 mod superseding;
 mod usage;
 

@@ -1,6 +1,6 @@
 //! Opening what is there, what is not, and what lost its index.
 
-use runledger_audit::{ErrorClass, EventFilter, IndexState, Ledger, OpenError, RunStatus, Seq};
+use runledger_audit::{ErrorClass, EventFilter, IndexState, Ledger, OpenError, RunStatus, Seq, Timestamp};
 
 use super::{Place, custom, started};
 
@@ -43,13 +43,27 @@ fn a_log_whose_files_are_gone_is_not_started_over() {
 }
 
 #[test]
-fn a_second_writer_is_told_who_holds_the_ledger() {
+fn a_second_writer_is_told_which_process_holds_the_ledger_and_since_when() {
     let place = Place::new();
-    let _ledger = place.open();
+    let before = Timestamp::now();
+    let ledger = place.open();
     let error = Ledger::open(place.path()).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Held);
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.contains(&std::process::id().to_string()), "{cause}");
+    match &error {
+        OpenError::Held { pid, since, .. } => {
+            assert_eq!(*pid, Some(std::process::id()));
+            let since = since.unwrap();
+            assert!(before <= since && since <= Timestamp::now(), "{since}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let words = error.to_string();
+    assert!(words.contains(&std::process::id().to_string()) && words.contains("since 20"), "{words}");
+    // Who only reads is let in, and the writer goes on.
+    assert_eq!(place.read().durable_end().unwrap(), Seq::ZERO);
+    ledger.append(custom("a")).unwrap();
+    ledger.close().unwrap();
+    assert_eq!(place.open().count(&EventFilter::default()).unwrap(), 1);
 }
 
 #[test]

@@ -11,15 +11,25 @@ use crate::event_text::write_field;
 use crate::exit::Exit;
 use crate::output::{Output, counted};
 
-/// The health as `--json` prints it.
+/// The health as `--json` prints it. What only a writer's own process knows is nothing here: the program looks at the ledger
+/// as a reader.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HealthJson<'a> {
     well: bool,
     records: u64,
     unsafe_events: u64,
+    unsafe_seconds: Option<f64>,
+    queue_events: u64,
+    queue_bytes: u64,
+    log_bytes_written: u64,
     log_failure: Option<&'a str>,
+    log_last_failure: Option<&'a str>,
     index: IndexJson<'a>,
+    subscriptions: u64,
+    subscription_lag_events: u64,
+    recent_events: u64,
+    recent_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -42,7 +52,12 @@ impl<'a> From<&'a Health> for HealthJson<'a> {
             well: health.is_well(),
             records: health.durable_end.get(),
             unsafe_events: health.unsafe_events,
+            unsafe_seconds: health.unsafe_for.map(|lag| lag.as_secs_f64()),
+            queue_events: health.queue.events,
+            queue_bytes: health.queue.bytes,
+            log_bytes_written: health.log_bytes_written,
             log_failure: health.log_failure.as_deref(),
+            log_last_failure: health.log_last_failure.as_deref(),
             index: IndexJson {
                 status,
                 reason,
@@ -52,6 +67,10 @@ impl<'a> From<&'a Health> for HealthJson<'a> {
                 merge_failure: index.merge_failure.as_deref(),
                 last_failure: index.last_failure.as_deref(),
             },
+            subscriptions: health.live.subscriptions,
+            subscription_lag_events: health.live.lag_events_max,
+            recent_events: health.live.recent_events,
+            recent_bytes: health.live.recent_bytes,
         }
     }
 }
@@ -93,7 +112,10 @@ fn write_text(health: &Health, output: &mut Output) -> Result<()> {
         events => format!("{}, which readers index for themselves", counted(events, "event")),
     };
     write_field("lag", &lag, output)?;
-    for failure in [&health.log_failure, &index.merge_failure, &index.last_failure].into_iter().flatten() {
+    for failure in [&health.log_failure, &health.log_last_failure, &index.merge_failure, &index.last_failure]
+        .into_iter()
+        .flatten()
+    {
         write_field("failure", failure, output)?;
     }
     write_field("well", if health.is_well() { "yes" } else { "no" }, output)?;

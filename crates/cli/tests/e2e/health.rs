@@ -8,6 +8,11 @@ fn a_sound_ledger_is_well_beside_its_writer_and_after_a_kill_of_it() {
     let closed = sandbox.run(["health", "--json"]).expect(0).value();
     assert_eq!((&closed["well"], &closed["index"]["lagEvents"]), (&true.into(), &0.into()));
     assert_eq!(closed["index"]["status"], "on_disk");
+    for field in
+        ["unsafeEvents", "queueEvents", "queueBytes", "logBytesWritten", "subscriptions", "recentEvents"]
+    {
+        assert_eq!(closed[field], 0, "{field}: who looks is a reader");
+    }
 
     let mut writer = LiveWriter::start(&sandbox, &[]);
     writer.append(&note(0));

@@ -4,6 +4,7 @@
 //! segment or the offset until the frame is filled in.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::commit::outcome::Outcome;
 use crate::fields::{on_disk, put};
@@ -22,6 +23,8 @@ pub(crate) struct Batch {
     record_crcs: Vec<u8>,
     pub(crate) first_seq: Seq,
     pub(crate) records: u32,
+    /// When its first record was placed.
+    pub(crate) since: Option<Instant>,
     /// When it was committed, if that isn't now: its records are copied from another log.
     pub(crate) commit_time_ns: Option<i64>,
     /// Whether somebody needs it synced.
@@ -38,6 +41,7 @@ impl Batch {
             record_crcs: Vec::new(),
             first_seq,
             records: 0,
+            since: None,
             commit_time_ns: None,
             sync: false,
             waiting: 0,
@@ -53,7 +57,17 @@ impl Batch {
         record_crcs.clear();
         record_crcs.shrink_to(BUFFER_BYTES_KEPT);
         let (commit_time_ns, outcome) = (None, Arc::default());
-        Batch { first_seq, records: 0, commit_time_ns, sync: false, waiting: 0, outcome, bytes, record_crcs }
+        Batch {
+            first_seq,
+            records: 0,
+            since: None,
+            commit_time_ns,
+            sync: false,
+            waiting: 0,
+            outcome,
+            bytes,
+            record_crcs,
+        }
     }
 
     /// Adds a record and gives it its number.

@@ -9,6 +9,7 @@ use crate::commit::batch::Batch;
 use crate::commit::flusher::unled_delay;
 use crate::commit::outcome::{Outcome, ParkedCaller, Settled, Signal, Waiter};
 use crate::commit::queue::{NoRoom, Queue, records_bytes};
+use crate::durable_mark::Woken;
 use crate::error::AppendError;
 use crate::failure::Failure;
 use crate::log::Log;
@@ -236,10 +237,14 @@ impl Log {
         self.counters.count_failures(&failures);
         queue.recycle(batch);
         // Whoever is told that a record is durable finds it so wherever it looks.
-        if queue.poison.is_none() {
-            self.durable.advance(standing.durable_end);
+        let woken = if queue.poison.is_none() {
+            Some(self.durable.advance(standing.durable_end))
         } else {
             self.durable.finish();
+            None
+        };
+        if !standing.unsynced {
+            queue.unsafe_since = queue.filling.since;
         }
         let next = queue.pass_lead();
         self.plan_flush(&mut queue, standing);
@@ -256,6 +261,8 @@ impl Log {
         if let Some((abandoned, error)) = abandoned {
             abandoned.outcome.settle(&Err(error));
         }
+        // Those who follow the log come after those who wait for their own records.
+        woken.into_iter().for_each(Woken::wake);
         self.tell(&failures);
     }
 }

@@ -15,6 +15,7 @@ use crate::planted::{Bug, planted};
 use crate::record::{RecordHeader, record_bytes};
 use crate::seq::Seq;
 use crate::storage::file::StorageError;
+use crate::sync;
 
 /// What a caller does when there is no room in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct Queue {
     /// A commit that is done, for its memory.
     recycled: Option<Batch>,
     pub(crate) bytes_max: u64,
+    /// When the oldest record was placed that isn't durable yet.
+    pub(crate) unsafe_since: Option<Instant>,
     pub(crate) flush: FlushPlan,
 }
 
@@ -70,6 +73,7 @@ impl Queue {
             poison: None,
             recycled: None,
             bytes_max,
+            unsafe_since: None,
             flush: FlushPlan::default(),
         }
     }
@@ -92,6 +96,11 @@ impl Queue {
     /// Places records side by side and gives them their numbers; returns the first one's.
     pub(crate) fn place(&mut self, records: &[(RecordHeader, &[u8])]) -> Seq {
         let first = self.filling.end_seq();
+        if self.filling.records == 0 {
+            let now = sync::now();
+            self.filling.since = Some(now);
+            self.unsafe_since.get_or_insert(now);
+        }
         for (header, payload) in records {
             self.filling.push(header, payload);
         }

@@ -11,6 +11,7 @@ use runledger_store::{self as store, Store, View};
 use runledger_wal::{Reader, Seq};
 
 use super::{IndexOptions, IndexState, Size, catch_up, fit, indexer, options};
+use crate::ledger::Feeder;
 use crate::ledger::health::{IndexHealth, IndexStatus};
 use crate::{IndexError, Progress, QueryError};
 
@@ -28,6 +29,7 @@ impl FollowedIndex {
         log: &Reader,
         folder: &Path,
         how: &IndexOptions,
+        feeder: Feeder,
     ) -> Result<(Self, IndexState), IndexError> {
         let (store, unusable) = open_or_reset(folder, how.rebuild)?;
         let reason = unusable.or_else(|| fit(&store, log).err());
@@ -35,8 +37,9 @@ impl FollowedIndex {
             // Whatever stops it meets the thread as well, which tries again and says so.
             let _ = catch_up(log, &store, None, how.progress.as_ref());
         }
-        let ingestor = Ingestor::start(log.clone(), store.clone(), indexer(log), how.of_ingestor())
-            .map_err(|error| IndexError::Build(error.into()))?;
+        let ingestor =
+            Ingestor::start(log.clone(), store.clone(), indexer(log).feeding(feeder), how.of_ingestor())
+                .map_err(|error| IndexError::Build(error.into()))?;
         // An empty log has nothing that an index could lack.
         let lacking = reason.filter(|_| log.durable_end().is_ok_and(|end| end > Seq::new(0)));
         let state = lacking.map_or(IndexState::Current, |reason| IndexState::Rebuilt { reason });
