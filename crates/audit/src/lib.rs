@@ -90,10 +90,8 @@ pub use page_token::{PageToken, PageTokenError};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use planted::{Bug, plant};
-    Ancestry, AncestryEnd, BatchError, Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions,
-    LedgerStats, LiveHealth, OpenReport, Page, Progress, ProgressCallback, QueueHealth, Receipt, Recent,
-    RunListCost, SourceEntry, StoredEvent, StoredRecord, Submitted, SubscribeFrom, Subscription,
-    SubscriptionError, Tail, ValueCounts,
+pub use query::matching::UnsupportedFilter;
+pub use run_filter::{RunFilter, RunTime};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
 pub use runledger_wal::{
