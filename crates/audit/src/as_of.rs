@@ -31,6 +31,9 @@ use crate::Timestamp;
 pub enum AsOf {
     /// Right after this record became known.
     Seq(Seq),
+    /// Right before this record became known. So as of a durable end are the events to which a subscription from there
+    /// ([`Ledger::subscribe`](crate::Ledger::subscribe)) adds those that came later, and no other.
+    Before(Seq),
     /// At this time by the writer's clock: with every record that was committed then or before.
     CommitTime(Timestamp),
 }

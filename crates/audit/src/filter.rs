@@ -132,6 +132,7 @@ impl EventFilter {
         match self.as_of {
             None => add(&[]),
             Some(AsOf::Seq(seq)) => add(&[&[1], &seq.get().to_le_bytes()[..]].concat()),
+            Some(AsOf::Before(seq)) => add(&[&[3], &seq.get().to_le_bytes()[..]].concat()),
             Some(AsOf::CommitTime(time)) => add(&[&[2], &time.as_nanoseconds().to_le_bytes()[..]].concat()),
         }
         add(&[u8::from(self.order == Order::Descending)]);
@@ -176,6 +177,7 @@ mod tests {
             of_tool(AnyOf::glob("a*").unwrap().or("b")),
             of_tool(AnyOf::default()),
             as_of(AsOf::Seq(runledger_wal::Seq::new(1))),
+            as_of(AsOf::Before(runledger_wal::Seq::new(1))),
             as_of(AsOf::CommitTime(Timestamp::from_nanoseconds(1))),
             EventFilter::default(),
         ];

@@ -128,6 +128,7 @@ impl RunFilter {
         match self.as_of {
             None => add(&[]),
             Some(AsOf::Seq(seq)) => add(&[&[1], &seq.get().to_le_bytes()[..]].concat()),
+            Some(AsOf::Before(seq)) => add(&[&[3], &seq.get().to_le_bytes()[..]].concat()),
             Some(AsOf::CommitTime(time)) => add(&[&[2], &time.as_nanoseconds().to_le_bytes()[..]].concat()),
         }
         let mut fingerprint = [0; 8];

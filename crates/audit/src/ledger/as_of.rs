@@ -31,6 +31,7 @@ impl Core {
         match as_of {
             AsOf::Seq(seq) if seq < end => Ok(seq.next()),
             AsOf::Seq(_) => Ok(end),
+            AsOf::Before(seq) => Ok(seq.min(end)),
             AsOf::CommitTime(time) => self.committed_until(time, end),
         }
     }

@@ -69,11 +69,12 @@ fn a_question_and_the_stream_behind_it_have_neither_a_gap_nor_an_event_twice() {
         scope.spawn(|| append(&ledger, 300));
         for _ in 0..10 {
             let end = ledger.durable_end().unwrap();
-            let filter = EventFilter { as_of: Some(AsOf::Seq(end)), limit: 1000, ..all() };
+            let filter = EventFilter { as_of: Some(AsOf::Before(end)), limit: 1000, ..all() };
             let mut seqs: Vec<u64> =
                 ledger.events(&filter).unwrap().items.iter().map(|stored| stored.seq.get()).collect();
             let mut coming = ledger.subscribe(&all(), end).unwrap();
             seqs.sort_unstable();
+            assert_eq!(seqs.len() as u64, end.get());
             for _ in 0..10.min(300 - end.get()) {
                 seqs.push(coming.next_until(None).unwrap().unwrap().seq.get());
             }

@@ -126,7 +126,7 @@ impl Ledger {
     /// // A question and what comes after it, without a gap and without repeating anything.
     /// let filter = EventFilter { run: Some("a".into()), ..EventFilter::default() };
     /// let end = ledger.durable_end()?;
-    /// let stored = ledger.events(&EventFilter { as_of: Some(AsOf::Seq(end)), ..filter.clone() })?;
+    /// let stored = ledger.events(&EventFilter { as_of: Some(AsOf::Before(end)), ..filter.clone() })?;
     /// assert_eq!(stored.items.len(), 1);
     /// let mut coming = ledger.subscribe(&filter, end)?;
     /// ledger.append(note("b"))?;
