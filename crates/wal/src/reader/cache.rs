@@ -14,8 +14,9 @@ use crate::segment::name::segment_name;
 use crate::seq::Seq;
 use crate::sync::Mutex;
 
-/// How many segments a reader keeps open, whatever their number: files and mappings are scarce.
-const SEGMENTS_OPEN_MAX: usize = 64;
+/// How many segments a reader keeps open, whatever their number: 16 GiB of a log with the usual segments. Each takes a file
+/// descriptor, of which a process has 1,024 as a rule; opening one again takes about as long as reading a hundred records.
+const SEGMENTS_OPEN_MAX: usize = 256;
 
 /// What a reader remembers.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ struct State {
     segments: Vec<Seq>,
     /// When they were listed.
     listed: Look,
-    /// The open ones, in any order.
+    /// The open ones, in order.
     open: Vec<Opened>,
     /// The last moment that was counted.
     now: u64,
@@ -91,7 +92,8 @@ impl SegmentCache {
         };
         state.uses += 1;
         let used = state.uses;
-        if let Some(opened) = state.open.iter_mut().find(|opened| opened.first_seq == first_seq) {
+        let place = state.open.binary_search_by_key(&first_seq, |opened| opened.first_seq).ok();
+        if let Some(opened) = place.and_then(|place| state.open.get_mut(place)) {
             opened.used = used;
             return Ok(Arc::clone(&opened.segment));
         }
@@ -110,9 +112,10 @@ impl SegmentCache {
         if state.open.len() >= SEGMENTS_OPEN_MAX {
             let longest_unused = (0..).zip(&state.open).min_by_key(|(_, opened)| opened.used);
             let place = longest_unused.map_or(0, |(place, _)| place);
-            state.open.swap_remove(place);
+            state.open.remove(place);
         }
-        state.open.push(Opened { first_seq, segment: Arc::clone(&segment), used, listed });
+        let place = state.open.partition_point(|other| other.first_seq < first_seq);
+        state.open.insert(place, Opened { first_seq, segment: Arc::clone(&segment), used, listed });
         Ok(segment)
     }
 
