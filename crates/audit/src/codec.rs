@@ -29,7 +29,7 @@ mod golden;
 mod tests;
 
 pub use error::{DecodeError, EncodeError};
-pub(crate) use identity::content_digest;
+pub(crate) use identity::{audit_digest, content_digest};
 pub(crate) use identity::{payload_digest, retry_digest};
 pub use leaf::EventLeaf;
 

@@ -11,7 +11,7 @@ use crate::key::MalformedKey;
 use crate::names::NameTooLong;
 use crate::query::matching::UnsupportedFilter;
 use crate::query::values::ValuesError;
-use crate::{DecodeError, EncodeError, EventId, PageTokenError, Timestamp};
+use crate::{DecodeError, EncodeError, EventId, PageTokenError, QueryId, Timestamp};
 
 /// What an error means for whoever asked. The program's exit codes follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,6 +184,14 @@ pub enum AppendError {
         /// Where it is stored.
         seq: Seq,
     },
+    /// The query id is already stored with another audit.
+    #[error("query {query_id} is already stored as record {seq}, with other content")]
+    QueryConflict {
+        /// The query id.
+        query_id: QueryId,
+        /// Where it is stored.
+        seq: Seq,
+    },
     /// Whether the id was stored before could not be found out.
     #[error("cannot find out whether the event is stored")]
     Lookup(#[from] QueryError),
@@ -202,7 +210,8 @@ impl AppendError {
             | Self::ReadOnly
             | Self::Encode(_)
             | Self::Name(_)
-            | Self::Conflict { .. } => ErrorClass::Refused,
+            | Self::Conflict { .. }
+            | Self::QueryConflict { .. } => ErrorClass::Refused,
             Self::Log(_) => ErrorClass::Storage,
         }
     }

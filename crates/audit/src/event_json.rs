@@ -8,12 +8,14 @@
 //! turn numbers into floats and silently take the last of two fields of one name. It deliberately does not know which
 //! events belong together, and does not check that a range lies within the line that it names.
 
+mod audited_query;
 mod base64;
 mod body;
 mod error;
 mod fields;
 mod known_fields;
 mod object_writer;
+mod provenance;
 mod run_summary;
 
 #[cfg(test)]

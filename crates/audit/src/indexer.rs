@@ -18,7 +18,7 @@ use crate::key::stream::Names;
 use crate::key::{self, Position};
 use crate::ledger::Feeder;
 use crate::planted::{Bug, planted};
-use crate::{Event, EventId, IndexError, SourceDigest, codec, names, rollup, run_keys};
+use crate::{Body, Event, EventId, IndexError, QueryId, SourceDigest, codec, names, rollup, run_keys};
 
 /// Turns records into keys.
 pub(crate) struct EventIndexer {
@@ -72,6 +72,11 @@ impl EventIndexer {
             return Ok(());
         }
         pending.put(id_key, key::event_id::value(*seq));
+        if let Body::QueryAudit(audit) = &event.body
+            && !claim_query_id(audit.query_id, placed, pending)?
+        {
+            return Ok(());
+        }
         if self.is_superseded(event.event_id, pending)? {
             return Ok(());
         }
@@ -164,6 +169,19 @@ impl EventIndexer {
         self.runs.insert(run_id.to_owned(), ChangedRun { before, after });
         Ok(())
     }
+}
+
+/// Puts an audit under its query id. False if there is one already: the first holds, the second is noted.
+fn claim_query_id(query_id: QueryId, placed: &Placed, pending: &mut Pending<'_>) -> Result<bool, IndexError> {
+    let (query_key, digest) = (key::query_id::key(query_id), codec::audit_digest(&placed.event));
+    let Some(first) = pending.get(&query_key)? else {
+        pending.put(query_key, key::query_id::value(placed.seq, digest));
+        return Ok(true);
+    };
+    let (first, first_digest) = key::query_id::decode_value(&first)?;
+    let content = if first_digest == digest { "" } else { ", with other content" };
+    note(pending, placed.seq, &format!("repeats the query id of Seq {first}{content}"));
+    Ok(false)
 }
 
 /// Notes a record that stays out of the streams.

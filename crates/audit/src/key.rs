@@ -9,6 +9,7 @@
 //! | 02 | hash of a source id, hash of its session | `Seq`, digest | `source_id` |
 //! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
 //! | 04 | `Seq` of a record that is damaged, no readable event, or repeats an event id | why | `anomaly` |
+//! | 05 | query id | `Seq` and digest of its audit | `query_id` |
 //! | 20 | run id | the run's figures | `run` |
 //! | 21 | start of a run, its first `Seq` | run id | `run_start` |
 //! | 23 | id of a run that is at work | its writer's instance | `live_run` |
@@ -26,6 +27,7 @@
 pub(crate) mod anomaly;
 pub(crate) mod event_id;
 pub(crate) mod live_run;
+pub(crate) mod query_id;
 pub(crate) mod run;
 pub(crate) mod run_end;
 pub(crate) mod run_place;
@@ -51,6 +53,7 @@ pub(crate) enum Tag {
     SourceId = 0x02,
     Superseded = 0x03,
     Anomaly = 0x04,
+    QueryId = 0x05,
     Run = 0x20,
     RunStart = 0x21,
     LiveRun = 0x23,

@@ -22,10 +22,13 @@
 
 mod any_of;
 mod as_of;
+mod audit_filter;
+mod audited_query;
 pub mod body;
 mod checkpoint;
 mod codec;
 mod content;
+mod correlation_chain;
 mod digest;
 mod error;
 mod event;
@@ -46,6 +49,7 @@ mod maintenance;
 mod names;
 mod page_token;
 mod planted;
+mod provenance;
 mod query;
 mod rollup;
 mod run_filter;
@@ -55,10 +59,13 @@ mod run_summary;
 mod salt;
 mod source_digest;
 mod time;
+mod trace;
 mod usage;
 
 pub use any_of::AnyOf;
 pub use as_of::AsOf;
+pub use audit_filter::{AuditAgent, AuditFilter};
+pub use audited_query::AuditedQuery;
 pub use body::{
     Body, ContributingAssertion, Custom, Epoch, InvalidEpoch, Message, ModelCall, QueryAudit, QueryId,
     QueryParams, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged, ToolCall, Unparsed, Usage,
@@ -66,6 +73,9 @@ pub use body::{
 };
 pub use codec::{DecodeError, EncodeError, EventLeaf};
 pub use content::{Content, SourceLine, SourceRange};
+pub use correlation_chain::{
+    CHAIN_CORRELATIONS_MAX, CHAIN_EVENTS_MAX, ChainCut, ChainGap, ChainedCorrelation, CorrelationChain,
+};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{AppendError, CloseError, ErrorClass, IndexError, MaintenanceError, OpenError, QueryError};
 pub use event::Event;
@@ -90,6 +100,10 @@ pub use page_token::{PageToken, PageTokenError};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use planted::{Bug, plant};
+pub use provenance::{
+    PROVENANCE_EVENTS_MAX, PROVENANCE_NODES_MAX, PROVENANCE_QUERIES_MAX, PROVENANCE_RUNS_MAX, Provenance,
+    ProvenanceFinding, ProvenanceNode, ProvenanceRelation,
+};
 pub use query::matching::UnsupportedFilter;
 pub use run_filter::{RunFilter, RunTime};
 pub use run_status::{RunStatus, UnknownRunStatus};
@@ -100,4 +114,5 @@ pub use runledger_wal::{
 };
 pub use source_digest::SourceDigest;
 pub use time::{ParseTimestampError, Timestamp};
+pub use trace::{Trace, TraceQuestion, TracedSource};
 pub use usage::{Days, FAILURE_OUTCOMES, UsageBy, UsageFigures, UsageGroup, UsageReport, is_failure};

@@ -6,6 +6,7 @@ mod write;
 
 pub(super) use read::body as read;
 pub(super) use write::body as write;
+pub(super) use write::query_audit as write_query_audit;
 
 /// Joins the name of a nested object to that of a field in it that this version does not know, which is kept among
 /// the body's extra fields: `usage.serviceTier`.

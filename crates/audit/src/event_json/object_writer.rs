@@ -140,6 +140,33 @@ impl ObjectWriter {
         self.has_fields = true;
     }
 
+    /// A field that is a list of JSON values.
+    pub(super) fn raws(&mut self, name: &str, items: impl IntoIterator<Item = String>) {
+        self.name(name);
+        self.text.push('[');
+        for (index, item) in items.into_iter().enumerate() {
+            self.text.push_str(if index == 0 { "" } else { "," });
+            self.text.push_str(&item);
+        }
+        self.text.push(']');
+    }
+
+    /// A field that is a list of strings.
+    pub(super) fn texts(&mut self, name: &str, texts: &[String]) {
+        self.raw(name, &Self::list_of_texts(texts));
+    }
+
+    /// A list of strings, as a value of its own.
+    pub(super) fn list_of_texts(texts: &[String]) -> String {
+        let mut list = "[".to_owned();
+        for (index, text) in texts.iter().enumerate() {
+            list.push_str(if index == 0 { "" } else { "," });
+            push_string(&mut list, text);
+        }
+        list.push(']');
+        list
+    }
+
     /// The fields that this version does not know.
     pub(super) fn extra(&mut self, extra: &Extra) {
         for (name, value) in extra {

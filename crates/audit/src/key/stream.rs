@@ -88,6 +88,10 @@ impl Dimension {
     }
 }
 
+/// The name of the stream of the query audits that no agent signed. Nothing else would find them: a stream holds events
+/// that have a value, not those that have none.
+pub(crate) const ANONYMOUS_AUDITS: [u8; 1] = [14];
+
 /// The name of the stream of the events that have this value; also what the names of all those streams start with whose
 /// value starts with it.
 pub(crate) fn name(dimension: Dimension, value: &str) -> Vec<u8> {
@@ -123,6 +127,10 @@ impl Names {
                 self.ends.push(self.bytes.len());
             }
         }
+        if matches!(event.body, Body::QueryAudit(_)) && event.agent_id.is_none() {
+            self.bytes.extend_from_slice(&ANONYMOUS_AUDITS);
+            self.ends.push(self.bytes.len());
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
@@ -134,7 +142,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RunStarted, ToolCall};
+    use crate::{QueryAudit, RunStarted, ToolCall};
 
     #[test]
     fn an_event_is_in_the_stream_of_each_value_it_has() {
@@ -145,6 +153,21 @@ mod tests {
         let found: Vec<&[u8]> = names.iter().collect();
         let expected = [(Dimension::Run, "r"), (Dimension::Kind, "tool_call"), (Dimension::Tool, "Bash")];
         assert_eq!(found, expected.map(|(dimension, value)| name(dimension, value)));
+    }
+
+    #[test]
+    fn only_query_audits_without_an_agent_are_among_the_anonymous_ones() {
+        let mut names = Names::default();
+        let mut is_anonymous = |event: &Event| {
+            names.set(event);
+            names.iter().any(|name| name == ANONYMOUS_AUDITS)
+        };
+        let mut audit = Event::new(Body::QueryAudit(QueryAudit::new()));
+        assert!(is_anonymous(&audit));
+        audit.agent_id = Some(String::new());
+        assert!(!is_anonymous(&audit));
+        assert!(!is_anonymous(&Event::new(Body::RunStarted(RunStarted::default()))));
+        assert!(Dimension::ALL.iter().all(|dimension| *dimension as u8 != ANONYMOUS_AUDITS[0]));
     }
 
     #[test]

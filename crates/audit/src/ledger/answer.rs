@@ -54,6 +54,19 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// The next events, as many as wanted if there are so many.
+    pub(super) fn take_events(&mut self, wanted: usize) -> Result<Vec<Found>, QueryError> {
+        let mut taken = Vec::new();
+        while taken.len() < wanted {
+            let found = self.next_events(wanted - taken.len())?;
+            if found.is_empty() {
+                break;
+            }
+            taken.extend(found);
+        }
+        Ok(taken)
+    }
+
     /// Where the next event is, without reading it where that can be avoided.
     pub(super) fn next_position(&mut self) -> Result<Option<Position>, QueryError> {
         if self.plan.checks.is_empty() {
@@ -96,8 +109,15 @@ impl<'a> Answer<'a> {
         Ok(self.plan.checks.iter().all(|check| check.accepts(&event)))
     }
 
+    /// How many events are left. Reads none where that can be avoided.
     pub(super) fn count_rest(&mut self) -> Result<u64, QueryError> {
         let mut count = 0;
+        if self.plan.checks.is_empty() {
+            while self.next_position()?.is_some() {
+                count += 1;
+            }
+            return Ok(count);
+        }
         loop {
             let found = self.next_events(usize::MAX)?;
             if found.is_empty() {

@@ -10,7 +10,7 @@ use super::interruptions::Interruptions;
 use super::read::seq_of;
 use crate::planted::{Bug, planted};
 use crate::salt;
-use crate::{AppendError, CloseError, Event, EventId, WriterInstance, codec, names};
+use crate::{AppendError, Body, CloseError, Event, EventId, QueryId, WriterInstance, codec, names};
 
 /// What a ledger that is open for writing has beside its readers.
 pub(super) struct Writer {
@@ -18,13 +18,16 @@ pub(super) struct Writer {
     pub(super) instance: WriterInstance,
     pub(super) interruptions: Interruptions,
     pub(super) in_flight: Mutex<InFlight>,
+    /// Locked while `in_flight` is.
+    pub(super) audits_in_flight: Mutex<InFlight<QueryId>>,
 }
 
 impl Writer {
     /// The writer of a log that was just opened. `interruptions` says what is to be done about an earlier one.
     pub(super) fn new(log: Wal, instance: WriterInstance, interruptions: Interruptions) -> Self {
         let in_flight = Mutex::new(InFlight::behind(log.durable_end()));
-        Self { log, instance, interruptions, in_flight }
+        let audits_in_flight = Mutex::new(InFlight::behind(log.durable_end()));
+        Self { log, instance, interruptions, in_flight, audits_in_flight }
     }
 
     pub(super) fn close(&self) -> Result<(), CloseError> {
@@ -201,8 +204,16 @@ impl Asker {
         if let Some(place) = self.stored(&event, forgotten_end)? {
             return Ok(Submitted { event_id, place });
         }
+        if let Some(first) = self.audit_put_before(writer, &event)? {
+            let place = Place::Stored { seq: first.seq, leaf: first.leaf };
+            return Ok(Submitted { event_id: first.event.event_id, place });
+        }
         let ticket = writer.log.submit_prepared(&prepared, durability)?;
         in_flight.insert(event_id, Entry { ticket: ticket.clone(), digest });
+        if let Body::QueryAudit(audit) = &event.body {
+            let entry = Entry { ticket: ticket.clone(), digest };
+            writer.audits_in_flight.lock().insert(audit.query_id, entry);
+        }
         Ok(Submitted { event_id, place: Place::New(ticket) })
     }
 

@@ -108,6 +108,7 @@ impl Asker {
         let is_new = |event: &Event| {
             in_flight.get(event.event_id).is_none()
                 && matches!(self.stored(event, in_flight.forgotten_end()), Ok(None))
+                && matches!(self.audit_put_before(writer, event), Ok(None))
         };
         let new = events.iter().zip(ready).take_while(|(event, _)| is_new((*event).borrow())).count();
         let ready = ready.get(..new).unwrap_or_default();
@@ -116,9 +117,13 @@ impl Asker {
         }
         let records: Vec<_> = ready.iter().map(|one| &one.record).collect();
         let ticket = writer.log.submit_batch_prepared(&records, Durability::Durable)?;
-        for (index, one) in ready.iter().enumerate() {
+        for (index, (event, one)) in events.iter().zip(ready).enumerate() {
             let ticket = ticket.ticket(index).expect("the batch has a record for each event");
-            in_flight.insert(one.event_id, Entry { ticket, digest: one.digest });
+            let entry = Entry { ticket, digest: one.digest };
+            if let Body::QueryAudit(audit) = &event.borrow().body {
+                writer.audits_in_flight.lock().insert(audit.query_id, entry.clone());
+            }
+            in_flight.insert(one.event_id, entry);
         }
         Ok(Some((ticket, ready.iter().map(|one| one.event_id).collect())))
     }
@@ -126,9 +131,14 @@ impl Asker {
 
 /// Encodes and hashes as many of the first events as go into one commit.
 fn ready_for_one_commit<E: Borrow<Event>>(writer: &Writer, events: &[E]) -> Result<Vec<Ready>, AppendError> {
-    let (mut ready, mut ids, mut bytes) = (Vec::new(), HashSet::new(), 0);
+    let (mut ready, mut ids, mut query_ids, mut bytes) = (Vec::new(), HashSet::new(), HashSet::new(), 0);
     for event in events.iter().map(Borrow::borrow) {
-        if bytes >= COMMIT_BYTES_MAX || claims_more_than_its_id(event) || !ids.insert(event.event_id) {
+        let is_first_of_its_query = match &event.body {
+            Body::QueryAudit(audit) => query_ids.insert(audit.query_id),
+            _ => true,
+        };
+        let is_first = ids.insert(event.event_id) && is_first_of_its_query;
+        if bytes >= COMMIT_BYTES_MAX || claims_more_than_its_id(event) || !is_first {
             break;
         }
         match Ready::new(writer, event) {

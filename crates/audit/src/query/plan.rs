@@ -78,6 +78,13 @@ impl Plan {
         self
     }
 
+    /// The plan with one stream more to be in.
+    pub(crate) fn and_in(mut self, condition: &str, stream: Vec<u8>) -> Self {
+        let (condition, streams) = (condition.to_owned(), vec![stream]);
+        self.unions.push(PlannedUnion { condition, streams, values_looked_at: 0 });
+        self
+    }
+
     /// What the index is asked, behind `after`. What the plan leaves to be checked is not in it.
     pub(crate) fn selection(&self, after: Option<Position>) -> Selection {
         Selection {

@@ -4,7 +4,9 @@
 
 mod appending;
 mod as_of;
+mod audits;
 mod closing;
+mod correlation;
 mod crashed;
 mod damaged_index;
 mod foreign_index;
@@ -12,6 +14,7 @@ mod index_health;
 mod live_lives;
 mod opening;
 mod plans;
+mod provenance;
 mod queries;
 mod recent;
 mod run_lists;

@@ -1,6 +1,6 @@
 //! From a body to JSON.
 
-mod query_audit;
+pub(in crate::event_json) mod query_audit;
 
 use super::NESTED_SEPARATOR;
 use crate::Body;
