@@ -29,41 +29,55 @@ mod golden;
 mod tests;
 
 pub use error::{DecodeError, EncodeError};
-pub(crate) use identity::{audit_digest, content_digest};
-pub(crate) use identity::{payload_digest, retry_digest};
+pub(crate) use identity::{audit_digest, content_digest, retry_digest};
 pub use leaf::EventLeaf;
 
-use header::{HEADER_BYTES, Malformed, Parts, PayloadHeader, assemble};
-use rkyv::rancor;
+use header::{HEADER_BYTES, Malformed, PART_ALIGNMENT_BYTES, Parts, PayloadHeader};
+use rkyv::api::high::HighSerializer;
+use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
+use rkyv::{Serialize, rancor};
 use runledger_wal::RECORD_BYTES_MAX;
 use v1::SCHEMA_VERSION;
 
 use crate::event_json::field_given_twice;
 use crate::{Body, Event, Kind};
 
+/// Room for the payload of most events, so that it need not grow.
+const PAYLOAD_BYTES_EXPECTED: usize = 1024;
+
 /// The payload of `event`. The salt must be random and never be used again: it keeps a withheld or erased part from
 /// being guessed.
-pub(crate) fn encode(event: &Event, salt: [u8; 16]) -> Result<Vec<u8>, EncodeError> {
+pub(crate) fn encode(event: &Event, salt: [u8; 16]) -> Result<AlignedVec, EncodeError> {
     check_figures(&event.body)?;
     if let Some(name) = field_given_twice(event) {
         return Err(EncodeError::FieldTwice { name });
     }
-    let (part_0, part_1) = encode_parts(event)?;
-    let length = HEADER_BYTES as u64 + (part_0.len() as u64).next_multiple_of(8) + part_1.len() as u64;
-    let too_large = || EncodeError::TooLarge { bytes: Some(length), limit: RECORD_BYTES_MAX };
-    if length > u64::from(RECORD_BYTES_MAX) {
+    // Both archives are written where they will lie.
+    let mut payload = AlignedVec::with_capacity(PAYLOAD_BYTES_EXPECTED);
+    payload.extend_from_slice(&[0; HEADER_BYTES]);
+    let (mut payload, part_0_bytes) = push_part_0(event, payload)?;
+    let mut part_1_bytes = 0;
+    if let Some(contents) = contents_of(event)? {
+        payload.resize(payload.len().next_multiple_of(PART_ALIGNMENT_BYTES), 0);
+        (payload, part_1_bytes) = push_archive(&contents, payload)?;
+    }
+    let too_large = || EncodeError::TooLarge { bytes: Some(payload.len() as u64), limit: RECORD_BYTES_MAX };
+    if payload.len() as u64 > u64::from(RECORD_BYTES_MAX) {
         return Err(too_large());
     }
     let header = PayloadHeader {
         schema_version: SCHEMA_VERSION,
         kind_code: event.kind().code(),
         flags: 0,
-        part_0_bytes: u32::try_from(part_0.len()).map_err(|_| too_large())?,
-        part_1_bytes: u32::try_from(part_1.len()).map_err(|_| too_large())?,
+        part_0_bytes: u32::try_from(part_0_bytes).map_err(|_| too_large())?,
+        part_1_bytes: u32::try_from(part_1_bytes).map_err(|_| too_large())?,
         salt,
     };
-    Ok(assemble(header, &part_0, &part_1))
+    if let Some(place) = payload.first_chunk_mut() {
+        *place = header.to_bytes();
+    }
+    Ok(payload)
 }
 
 /// The event in `payload`.
@@ -109,19 +123,40 @@ fn decode_v1(parts: &Parts<'_>, kind: Kind) -> Result<Event, DecodeError> {
 
 /// The archives of both parts; the second is empty when the event has no contents.
 fn encode_parts(event: &Event) -> Result<(AlignedVec, AlignedVec), EncodeError> {
+    let (part_0, _) = push_part_0(event, AlignedVec::new())?;
+    let part_1 = match contents_of(event)? {
+        Some(contents) => push_archive(&contents, AlignedVec::new())?.0,
+        None => AlignedVec::new(),
+    };
+    Ok((part_0, part_1))
+}
+
+fn push_part_0(event: &Event, out: AlignedVec) -> Result<(AlignedVec, usize), EncodeError> {
+    push_archive(&v1::write::envelope(event), out)
+}
+
+/// What becomes part 1, if there is anything.
+fn contents_of(event: &Event) -> Result<Option<v1::ContentsV1>, EncodeError> {
     // Checked before the line is copied: a caller's mistake should not take three times its memory.
     let source_bytes = event.source.as_ref().map_or(0, |line| line.bytes.len() as u64);
     if source_bytes > u64::from(RECORD_BYTES_MAX) {
         return Err(EncodeError::TooLarge { bytes: Some(source_bytes), limit: RECORD_BYTES_MAX });
     }
+    Ok(v1::write::contents(event))
+}
+
+/// Appends an archive, at a multiple of its alignment: its pointers are relative, so that its bytes are the same there as
+/// at the beginning. Says how long it is.
+fn push_archive(
+    value: &impl for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, rancor::Error>>,
+    out: AlignedVec,
+) -> Result<(AlignedVec, usize), EncodeError> {
+    let start = out.len();
     // An archive's pointers have 32 bits; it fails only where they do not reach.
     let too_large = |_: rancor::Error| EncodeError::TooLarge { bytes: None, limit: RECORD_BYTES_MAX };
-    let part_0 = rkyv::to_bytes(&v1::write::envelope(event)).map_err(too_large)?;
-    let part_1 = match v1::write::contents(event) {
-        Some(contents) => rkyv::to_bytes(&contents).map_err(too_large)?,
-        None => AlignedVec::new(),
-    };
-    Ok((part_0, part_1))
+    let out = rkyv::api::high::to_bytes_in(value, out).map_err(too_large)?;
+    let length = out.len() - start;
+    Ok((out, length))
 }
 
 /// Archives are read in place and must lie at a multiple of their alignment, which a slice of a file need not.

@@ -32,7 +32,7 @@ pub fn catch_up<I: Indexer>(
     loop {
         match follower.step(Some(target)) {
             Ok(Step::CaughtUp) => return Ok(follower.indexed_end().unwrap_or(target)),
-            Ok(Step::Applied) => {
+            Ok(Step::Applied | Step::Full) => {
                 if let Some(indexed_end) = follower.indexed_end() {
                     progress(Progress { indexed_end, target });
                 }

@@ -28,8 +28,10 @@ pub struct Progress {
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A batch was applied; there may be more.
+    /// A batch was applied that had all that was there.
     Applied,
+    /// A batch was applied that was full: there may be more.
+    Full,
     /// There is nothing more to index now.
     CaughtUp,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Follower<I> {
     rebuilding: Option<Rebuild>,
     batch: Batch,
     records: Vec<Record>,
+    /// Of `records`.
+    payload_bytes: usize,
     /// The first record that the batch says nothing about.
     batch_end: Seq,
     /// `batch` has all the keys of `records`, and waits to be applied with this checkpoint.
@@ -85,6 +89,7 @@ impl<I: Indexer> Follower<I> {
             rebuilding: None,
             batch: Batch::new(),
             records: Vec::new(),
+            payload_bytes: 0,
             batch_end: Seq::ZERO,
             ready: None,
             tail_events: 0,
@@ -189,13 +194,21 @@ impl<I: Indexer> Follower<I> {
         }
         self.tail_events = self.tail_events.saturating_add(self.records.len() as u64);
         self.next = Some(self.batch_end);
+        let applied = if self.is_full() { Step::Full } else { Step::Applied };
         if let Some(observer) = &mut self.options.observer {
             observer(&self.records);
         }
         self.batch.clear();
         self.records.clear();
+        self.payload_bytes = 0;
         self.end_rebuild();
-        Ok(Step::Applied)
+        Ok(applied)
+    }
+
+    /// Whether the batch is as large as one may be.
+    fn is_full(&self) -> bool {
+        let bytes = self.payload_bytes.max(self.batch.bytes());
+        self.records.len() >= self.options.batch_events_max || bytes >= self.options.batch_bytes_max
     }
 
     /// Indexes records from `next` on into the batch. Returns the checkpoint behind them, `None` if there are none.
@@ -204,8 +217,8 @@ impl<I: Indexer> Follower<I> {
         self.records.clear();
         self.batch_end = next;
         self.indexer.begin();
+        self.payload_bytes = 0;
         let view = self.store.view();
-        let mut payload_bytes = 0;
         for record in self.log.scan(next) {
             if until.is_some_and(|until| self.batch_end >= until) {
                 break;
@@ -218,7 +231,7 @@ impl<I: Indexer> Follower<I> {
                 }
                 Ok(record) => {
                     let indexed = self.indexer.index(&record, &mut pending);
-                    payload_bytes += record.payload().len();
+                    self.payload_bytes += record.payload().len();
                     self.records.push(record);
                     self.batch_end = expected.next();
                     indexed
@@ -236,8 +249,7 @@ impl<I: Indexer> Follower<I> {
             if let Err(error) = indexed {
                 return Err(failed(&pending, expected, error));
             }
-            let bytes = payload_bytes.max(self.batch.bytes());
-            if self.records.len() >= self.options.batch_events_max || bytes >= self.options.batch_bytes_max {
+            if self.is_full() {
                 break;
             }
         }

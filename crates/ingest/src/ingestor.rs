@@ -83,6 +83,7 @@ trait Shared: Send + Sync {
 
 struct Worker<I> {
     board: Arc<Board>,
+    batch_interval: Duration,
     /// `None` once stopped.
     follower: Mutex<Option<Follower<I>>>,
 }
@@ -98,14 +99,15 @@ impl Ingestor {
         options: Options,
     ) -> Result<Self, StartError> {
         let board = Arc::new(Board::default());
-        let told = Arc::clone(&board);
+        let (told, batch_interval) = (Arc::clone(&board), options.batch_interval);
         let before_rebuild = Box::new(move || told.rebuild_starts(None));
         let mut follower = Follower::new(log.clone(), store, indexer, options, before_rebuild);
         // What is in the index already is not waited for.
         if let Some(indexed_end) = follower.resume_if_fit() {
             board.reached(indexed_end, None);
         }
-        let worker = Arc::new(Worker { board: Arc::clone(&board), follower: Mutex::new(Some(follower)) });
+        let follower = Mutex::new(Some(follower));
+        let worker = Arc::new(Worker { board: Arc::clone(&board), batch_interval, follower });
         let (thread_worker, thread_log) = (Arc::clone(&worker), log.clone());
         thread::Builder::new()
             .name("runledger-ingest".to_owned())
@@ -267,7 +269,7 @@ impl<I: Indexer> Shared for Worker<I> {
         let follower = held.as_mut().ok_or(IngestError::Stopped)?;
         let target = follower.log().durable_end()?;
         follower.want_rebuild(reason);
-        while self.step(follower, Some(target))? == Step::Applied {
+        while self.step(follower, Some(target))? != Step::CaughtUp {
             if let Some(indexed_end) = follower.indexed_end() {
                 progress(Progress { indexed_end, target });
             }
@@ -301,7 +303,11 @@ impl<I: Indexer> Shared for Worker<I> {
 /// The thread's life.
 fn run<I: Indexer>(worker: &Worker<I>, log: &Reader) {
     let board = &worker.board;
+    let mut rest_until = Instant::now();
     while let Activity::Work = board.next_activity() {
+        // A batch costs the same for one record as for hundreds, and while nobody asks, nobody needs it.
+        board.rest(rest_until);
+        let began = Instant::now();
         let mut held = worker.follower.lock();
         // Paused or stopped while it waited for the lock.
         if !board.may_work() {
@@ -312,7 +318,8 @@ fn run<I: Indexer>(worker: &Worker<I>, log: &Reader) {
         let next = follower.indexed_end().unwrap_or_default();
         drop(held);
         match stepped {
-            Ok(Step::Applied) => {}
+            Ok(Step::Applied) => rest_until = began + worker.batch_interval,
+            Ok(Step::Full) => {}
             Ok(Step::CaughtUp) => match log.wait_durable_past(next, Some(Instant::now() + LOG_WAIT_MAX)) {
                 Ok(DurableWait::Closed(end)) if end <= next => board.wait_for_change(LOG_WAIT_MAX),
                 Ok(_) => {}

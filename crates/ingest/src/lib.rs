@@ -76,7 +76,7 @@ pub use self::error::{IngestError, StartError, WaitError};
 pub use self::follower::Progress;
 pub use self::indexer::{Indexer, Resume};
 pub use self::ingestor::{Ingestor, Lag, Status};
-pub use self::options::{INDEX_TAIL_EVENTS_MAX_DEFAULT, Options};
+pub use self::options::{BATCH_INTERVAL_DEFAULT, INDEX_TAIL_EVENTS_MAX_DEFAULT, Options};
 pub use self::pending::Pending;
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]

@@ -1,11 +1,15 @@
 //! Limits of ingestion, each with its name and unit, and who is told of what was indexed.
 
 use std::fmt;
+use std::time::Duration;
 
 use runledger_wal::Record;
 
 const BATCH_EVENTS_MAX_DEFAULT: usize = 4096;
 const BATCH_BYTES_MAX_DEFAULT: usize = 4 << 20;
+
+/// What [`Options::batch_interval`] is by default.
+pub const BATCH_INTERVAL_DEFAULT: Duration = Duration::from_millis(5);
 
 /// What [`Options::index_tail_events_max`] is by default.
 pub const INDEX_TAIL_EVENTS_MAX_DEFAULT: u64 = 100_000;
@@ -17,6 +21,7 @@ pub(crate) type Observer = Box<dyn FnMut(&[Record]) + Send>;
 pub struct Options {
     pub(crate) batch_events_max: usize,
     pub(crate) batch_bytes_max: usize,
+    pub(crate) batch_interval: Duration,
     pub(crate) index_tail_events_max: u64,
     pub(crate) observer: Option<Observer>,
 }
@@ -27,6 +32,7 @@ impl Options {
         Self {
             batch_events_max: BATCH_EVENTS_MAX_DEFAULT,
             batch_bytes_max: BATCH_BYTES_MAX_DEFAULT,
+            batch_interval: BATCH_INTERVAL_DEFAULT,
             index_tail_events_max: INDEX_TAIL_EVENTS_MAX_DEFAULT,
             observer: None,
         }
@@ -44,6 +50,14 @@ impl Options {
     #[must_use]
     pub fn batch_bytes_max(mut self, bytes: usize) -> Self {
         self.batch_bytes_max = bytes;
+        self
+    }
+
+    /// While nobody waits for the index, batches that are not full begin so far apart: a log that grows by many small
+    /// commits is indexed by few batches. Whoever asks has the next one begin at once. 5 ms by default.
+    #[must_use]
+    pub fn batch_interval(mut self, interval: Duration) -> Self {
+        self.batch_interval = interval;
         self
     }
 
@@ -76,6 +90,7 @@ impl fmt::Debug for Options {
             .debug_struct("Options")
             .field("batch_events_max", &self.batch_events_max)
             .field("batch_bytes_max", &self.batch_bytes_max)
+            .field("batch_interval", &self.batch_interval)
             .field("index_tail_events_max", &self.index_tail_events_max)
             .finish_non_exhaustive()
     }

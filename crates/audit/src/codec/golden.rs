@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use runledger_wal::LeafFunction as _;
 
-use super::{EventLeaf, decode, encode};
+use super::tests::encode;
+use super::{EventLeaf, decode};
 use crate::body::{Extra, WorkspaceAction};
 use crate::{
     Body, Content, ContributingAssertion, Custom, Digest, Epoch, Event, EventId, Json, Kind, Message,

@@ -15,7 +15,7 @@ pub(super) const HEADER_BYTES: usize = 32;
 pub(super) const PLAIN_BYTES: usize = 16;
 
 /// Part 1 starts at a multiple of this, as its archive demands.
-const PART_ALIGNMENT_BYTES: usize = 8;
+pub(super) const PART_ALIGNMENT_BYTES: usize = 8;
 
 /// The fields of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,16 +121,4 @@ impl<'a> Parts<'a> {
             _ => (HEADER_BYTES + self.part_0.len()).next_multiple_of(PART_ALIGNMENT_BYTES),
         }
     }
-}
-
-/// Puts a payload together.
-pub(super) fn assemble(header: PayloadHeader, part_0: &[u8], part_1: &[u8]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(HEADER_BYTES + part_0.len() + PART_ALIGNMENT_BYTES + part_1.len());
-    payload.extend_from_slice(&header.to_bytes());
-    payload.extend_from_slice(part_0);
-    if !part_1.is_empty() {
-        payload.resize(payload.len().next_multiple_of(PART_ALIGNMENT_BYTES), 0);
-        payload.extend_from_slice(part_1);
-    }
-    payload
 }

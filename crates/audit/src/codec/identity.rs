@@ -4,7 +4,6 @@
 //! one process or kept in the index, which is rebuilt then; they must not be written into the log.
 
 use super::encode_parts;
-use super::header::{HEADER_BYTES, PLAIN_BYTES};
 use crate::{Event, EventId, Timestamp};
 
 /// The bytes of a digest.
@@ -32,17 +31,6 @@ pub(crate) fn content_digest(event: &Event) -> [u8; CONTENT_DIGEST_BYTES] {
 /// another from one that does not.
 pub(crate) fn retry_digest(event: &Event) -> [u8; CONTENT_DIGEST_BYTES] {
     digest(RETRY_CONTEXT, &Event { writer_instance: None, ..event.clone() })
-}
-
-/// A hash of all that a payload says, whatever its salt: two payloads that this program made have the same one if and
-/// only if their events were the same, the process that wrote them included. It costs a small part of
-/// [`retry_digest`], and lives in memory only.
-pub(crate) fn payload_digest(payload: &[u8]) -> [u8; CONTENT_DIGEST_BYTES] {
-    let (header, parts) = payload.split_at_checked(HEADER_BYTES).unwrap_or((payload, &[]));
-    let mut digest = [0; CONTENT_DIGEST_BYTES];
-    let plain = header.get(..PLAIN_BYTES).unwrap_or_default();
-    blake3::Hasher::new().update(plain).update(parts).finalize_xof().fill(&mut digest);
-    digest
 }
 
 /// A hash of all that an audit says: not of which event holds it, when that was, or who wrote it down. Who puts an audit

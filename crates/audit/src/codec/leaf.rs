@@ -11,8 +11,13 @@
 //!
 //! Format: FORMAT.md#leaf-of-an-event
 
-use super::header::{PLAIN_BYTES, Parts};
+use std::sync::LazyLock;
+
+use blake3::Hasher;
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use runledger_wal::{Leaf, LeafFunction};
+
+use super::header::{PLAIN_BYTES, Parts};
 
 /// The number of this function in a segment's header.
 const EVENT_LEAF_ID: u32 = 1;
@@ -21,6 +26,11 @@ const LEAF_VERSION: u32 = 1;
 const LEAF_CONTEXT: &str = "Runledger 2026 event leaf v1";
 const PART_KEY_CONTEXT: &str = "Runledger 2026 part key v1";
 const MALFORMED_CONTEXT: &str = "Runledger 2026 malformed payload v1";
+
+/// What deriving a key does first with its context, which is always the same: three of an event's twenty compressions.
+static LEAF_CONTEXT_KEY: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context(LEAF_CONTEXT));
+static PART_KEY_CONTEXT_KEY: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context(PART_KEY_CONTEXT));
 
 /// The leaf function of events: BLAKE3 over the header and the keyed hashes of the two parts.
 ///
@@ -53,7 +63,8 @@ impl LeafFunction for EventLeaf {
 
 /// The key under which part `number` (0 or 1) is hashed.
 pub(crate) fn part_key(salt: &[u8; 16], number: u8) -> [u8; 32] {
-    *blake3::Hasher::new_derive_key(PART_KEY_CONTEXT).update(salt).update(&[number]).finalize().as_bytes()
+    let mut hasher = Hasher::new_from_context_key(&PART_KEY_CONTEXT_KEY);
+    *hasher.update(salt).update(&[number]).finalize().as_bytes()
 }
 
 /// The hash of a part under its key. An absent part is an empty one.
@@ -64,7 +75,7 @@ pub(crate) fn part_hash(key: &[u8; 32], part: &[u8]) -> [u8; 32] {
 /// The leaf of the event with these first 16 bytes of header and these part hashes: all that a proof needs of a part
 /// that it withholds.
 pub(crate) fn leaf_from_part_hashes(plain: &[u8; PLAIN_BYTES], hash_0: &[u8; 32], hash_1: &[u8; 32]) -> Leaf {
-    let mut hasher = blake3::Hasher::new_derive_key(LEAF_CONTEXT);
+    let mut hasher = Hasher::new_from_context_key(&LEAF_CONTEXT_KEY);
     hasher.update(&LEAF_VERSION.to_le_bytes()).update(plain).update(hash_0).update(hash_1);
     Leaf::from_bytes(*hasher.finalize().as_bytes())
 }

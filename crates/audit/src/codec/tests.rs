@@ -10,6 +10,23 @@ use crate::{Digest, SourceRange, ToolCall, Unparsed, WriterInstance};
 
 const SALT: [u8; 16] = [7; 16];
 
+/// The payload as plain bytes, to be changed and compared.
+pub(super) fn encode(event: &Event, salt: [u8; 16]) -> Result<Vec<u8>, EncodeError> {
+    super::encode(event, salt).map(AlignedVec::into_vec)
+}
+
+/// Puts a payload together.
+fn assemble(header: PayloadHeader, part_0: &[u8], part_1: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(HEADER_BYTES + part_0.len() + PART_ALIGNMENT_BYTES + part_1.len());
+    payload.extend_from_slice(&header.to_bytes());
+    payload.extend_from_slice(part_0);
+    if !part_1.is_empty() {
+        payload.resize(payload.len().next_multiple_of(PART_ALIGNMENT_BYTES), 0);
+        payload.extend_from_slice(part_1);
+    }
+    payload
+}
+
 fn event_of(body: Body) -> Event {
     Event { event_id: EventId::from_bytes([1; 16]), ..Event::new(body) }
 }

@@ -1,7 +1,7 @@
 //! Appending events.
 
 use parking_lot::Mutex;
-use runledger_wal::{Durability, Leaf, Seq, Ticket, Wal};
+use runledger_wal::{Durability, Leaf, LeafFunction as _, Seq, Ticket, Wal};
 
 use super::Ledger;
 use super::ask::Asker;
@@ -10,7 +10,9 @@ use super::interruptions::Interruptions;
 use super::read::seq_of;
 use crate::planted::{Bug, planted};
 use crate::salt;
-use crate::{AppendError, Body, CloseError, Event, EventId, QueryId, WriterInstance, codec, names};
+use crate::{
+    AppendError, Body, CloseError, Event, EventId, EventLeaf, QueryId, WriterInstance, codec, names,
+};
 
 /// What a ledger that is open for writing has beside its readers.
 pub(super) struct Writer {
@@ -190,15 +192,14 @@ impl Asker {
         event.writer_instance.get_or_insert(writer.instance);
         let event_id = event.event_id;
         names::check(&event)?;
-        let payload = codec::encode(&event, salt::next())?;
-        let digest = codec::payload_digest(&payload);
-        let prepared = writer.log.prepare(payload)?;
+        let salt = salt::next();
+        let prepared = writer.log.prepare(codec::encode(&event, salt)?)?;
         // Held while the log gives out a number, so that two events of one id can't both be new.
         let mut in_flight = writer.in_flight.lock();
         in_flight.forget_before(self.index.indexed_end());
         if let Some(known) = in_flight.get(event_id) {
             drop(in_flight);
-            return self.pending(&event, known, digest);
+            return self.pending(&event, known);
         }
         let forgotten_end = in_flight.forgotten_end();
         if let Some(place) = self.stored(&event, forgotten_end)? {
@@ -209,18 +210,18 @@ impl Asker {
             return Ok(Submitted { event_id: first.event.event_id, place });
         }
         let ticket = writer.log.submit_prepared(&prepared, durability)?;
-        in_flight.insert(event_id, Entry { ticket: ticket.clone(), digest });
+        in_flight.insert(event_id, Entry { ticket: ticket.clone(), salt });
         if let Body::QueryAudit(audit) = &event.body {
-            let entry = Entry { ticket: ticket.clone(), digest };
+            let entry = Entry { ticket: ticket.clone(), salt };
             writer.audits_in_flight.lock().insert(audit.query_id, entry);
         }
         Ok(Submitted { event_id, place: Place::New(ticket) })
     }
 
     /// What becomes of `event`, whose id was handed to the log before.
-    fn pending(&self, event: &Event, known: Entry, digest: [u8; 16]) -> Result<Submitted, AppendError> {
+    fn pending(&self, event: &Event, known: Entry) -> Result<Submitted, AppendError> {
         let event_id = event.event_id;
-        if known.digest != digest {
+        if EventLeaf.leaf(&codec::encode(event, known.salt)?) != known.ticket.leaf() {
             // Another event, or the same as another process wrote it down: its record tells, once it can be read.
             let seq = known.ticket.clone().wait_durable()?.seq;
             let stored = self.stored_event(seq)?;

@@ -7,6 +7,7 @@
 use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 
+use rkyv::util::AlignedVec;
 use runledger_wal::{BatchTicket, Durability, Prepared, Seq};
 
 use super::Ledger;
@@ -35,8 +36,8 @@ pub struct BatchError {
 /// An event that only needs a place.
 struct Ready {
     event_id: EventId,
-    digest: [u8; 16],
-    record: Prepared<Vec<u8>>,
+    salt: [u8; 16],
+    record: Prepared<AlignedVec>,
 }
 
 impl Ledger {
@@ -119,7 +120,7 @@ impl Asker {
         let ticket = writer.log.submit_batch_prepared(&records, Durability::Durable)?;
         for (index, (event, one)) in events.iter().zip(ready).enumerate() {
             let ticket = ticket.ticket(index).expect("the batch has a record for each event");
-            let entry = Entry { ticket, digest: one.digest };
+            let entry = Entry { ticket, salt: one.salt };
             if let Body::QueryAudit(audit) = &event.borrow().body {
                 writer.audits_in_flight.lock().insert(audit.query_id, entry.clone());
             }
@@ -161,10 +162,11 @@ impl Ready {
             event.to_mut().writer_instance = Some(writer.instance);
         }
         names::check(&event)?;
-        let payload = codec::encode(&event, salt::next())?;
-        let (digest, bytes) = (codec::payload_digest(&payload), payload.len());
+        let salt = salt::next();
+        let payload = codec::encode(&event, salt)?;
+        let bytes = payload.len();
         let record = writer.log.prepare(payload)?;
-        Ok((Self { event_id: event.event_id, digest, record }, bytes))
+        Ok((Self { event_id: event.event_id, salt, record }, bytes))
     }
 }
 

@@ -15,11 +15,12 @@ use crate::EventId;
 /// At most so many events are remembered.
 const EVENTS_MAX: usize = 1 << 18;
 
-/// An event that was handed to the log: its place there, and the digest of its content.
+/// An event that was handed to the log: its place there, and the salt of its leaf. With that salt a retry has the same leaf,
+/// and another event of its id has not; so no event needs another hash than its leaf.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) ticket: Ticket,
-    pub(crate) digest: [u8; 16],
+    pub(crate) salt: [u8; 16],
 }
 
 impl Entry {
@@ -111,7 +112,7 @@ mod tests {
 
         fn entry(&self) -> Entry {
             let ticket = self.wal.submit(b"x", Durability::Buffered).unwrap();
-            Entry { ticket, digest: [1; 16] }
+            Entry { ticket, salt: [1; 16] }
         }
     }
 

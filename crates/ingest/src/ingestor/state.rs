@@ -47,6 +47,10 @@ struct State {
     attempts: u32,
     /// Kept when all is well again, for whoever looks later.
     last_failure: Option<String>,
+    /// Up to where somebody waited for the index.
+    wanted: Seq,
+    /// The thread lets records gather, and is to be told when somebody waits for them.
+    resting: bool,
     paused: bool,
     stopped: bool,
     /// Counts what the thread may have to act on at once while it waits after a failure.
@@ -153,6 +157,24 @@ impl Board {
         if state.stopped { Activity::Stop } else { Activity::Work }
     }
 
+    /// Lets records gather until `until`, or until somebody waits for the index, or the thread is told something.
+    pub(super) fn rest(&self, until: Instant) {
+        let mut state = self.state.lock();
+        let commands = state.commands;
+        while state.wanted <= state.indexed_end
+            && state.commands == commands
+            && !state.paused
+            && !state.stopped
+        {
+            state.resting = true;
+            let is_over = self.changed.wait_until(&mut state, until).timed_out();
+            state.resting = false;
+            if is_over {
+                return;
+            }
+        }
+    }
+
     /// Waits so long, or until the thread is told something.
     pub(super) fn wait_for_change(&self, delay: Duration) {
         let deadline = Instant::now() + delay;
@@ -173,6 +195,12 @@ impl Board {
         patience: Patience,
     ) -> Result<u64, WaitError> {
         let mut state = self.state.lock();
+        if state.indexed_end < end && state.wanted < end {
+            state.wanted = end;
+            if state.resting {
+                self.changed.notify_all();
+            }
+        }
         loop {
             if state.indexed_end >= end {
                 return Ok(state.rebuilds);
@@ -245,6 +273,30 @@ mod tests {
             assert_eq!(waiter.join().unwrap(), Err(WaitError::Stopped));
         });
         assert_eq!(board.status(), Status::Stopped);
+    }
+
+    #[test]
+    fn a_rest_ends_at_once_when_somebody_waits_or_the_thread_is_told_something() {
+        let far = Instant::now() + Duration::from_secs(600);
+        let ends: [&(dyn Fn(&Board) + Sync); 3] = [
+            &|board| assert!(board.wait_indexed(Seq::new(1), soon(), Patience::Any).is_err()),
+            &|board| board.set_paused(true),
+            &|board| board.set_stopped(),
+        ];
+        for end in ends {
+            let board = Board::default();
+            std::thread::scope(|scope| {
+                let thread = scope.spawn(|| board.rest(far));
+                end(&board);
+                // Whether it came before the rest began or in its midst.
+                thread.join().unwrap();
+            });
+        }
+        let board = Board::default();
+        assert!(board.wait_indexed(Seq::new(1), soon(), Patience::Any).is_err());
+        board.rest(far);
+        board.reached(Seq::new(1), None);
+        board.rest(Instant::now() + Duration::from_millis(1));
     }
 
     #[test]

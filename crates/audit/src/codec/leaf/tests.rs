@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::codec::{encode, golden};
+use crate::codec::golden;
+use crate::codec::tests::encode;
 
 const SALT: [u8; 16] = [7; 16];
 

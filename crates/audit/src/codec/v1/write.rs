@@ -47,7 +47,7 @@ pub(in super::super) fn contents(event: &Event) -> Option<ContentsV1> {
 }
 
 fn ids(event: &Event) -> Vec<IdV1> {
-    [
+    let all = [
         (dimension::WORKSPACE, &event.workspace_id),
         (dimension::LANE, &event.lane_id),
         (dimension::SESSION, &event.session_id),
@@ -59,10 +59,12 @@ fn ids(event: &Event) -> Vec<IdV1> {
         (dimension::TARGET, &event.target),
         (dimension::OUTCOME, &event.outcome),
         (dimension::SOURCE, &event.source_id),
-    ]
-    .into_iter()
-    .filter_map(|(dimension, value)| value.clone().map(|value| IdV1 { value, dimension }))
-    .collect()
+    ];
+    let mut ids = Vec::with_capacity(all.len());
+    ids.extend(all.into_iter().filter_map(|(dimension, value)| {
+        value.as_ref().map(|value| IdV1 { value: value.clone(), dimension })
+    }));
+    ids
 }
 
 fn links(event: &Event) -> Vec<LinkV1> {
