@@ -12,7 +12,7 @@ use crate::tidy;
 
 /// Every optional feature of the workspace but the bugs that tests can plant. Lints, tests, docs and examples all use this one set: with two of them,
 /// cargo builds most crates twice.
-pub(crate) const FEATURES: &str = "--features=runledger/tokio";
+pub(crate) const FEATURES: &str = "--features=runledger/tokio,runledger/tracing,runledger/metrics";
 
 /// The workspaces beside the main one, whose formatting is checked without building them.
 const OTHER_WORKSPACES: [&str; 2] = ["benches/Cargo.toml", "fuzz/Cargo.toml"];

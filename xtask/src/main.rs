@@ -13,6 +13,7 @@ mod examples;
 mod fuzz;
 mod machine;
 mod repository;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -49,6 +50,12 @@ enum Command {
     },
     /// The crash laboratory: without arguments, what CI runs of it.
     Crash(crash::Arguments),
+    /// The sink under a storage that stalls and fails, and the floors of its figures.
+    Soak {
+        /// How many times the usual number of events.
+        #[arg(long, default_value_t = 5)]
+        scale: u32,
+    },
     /// The benchmark harness in release mode; what follows is passed on to it.
     Bench {
         /// Arguments of the harness, `--help` among them.
@@ -69,6 +76,7 @@ fn main() -> ExitCode {
             fuzz::run(&repository, target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
         }
         Command::Crash(arguments) => crash::run(&repository, &arguments),
+        Command::Soak { scale } => soak::run(&repository, scale).map(|()| ExitCode::SUCCESS),
         Command::Bench { arguments } => bench::run(&repository, &arguments),
     });
     outcome.unwrap_or_else(|error| {

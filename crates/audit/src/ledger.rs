@@ -19,6 +19,8 @@ mod in_flight;
 mod index;
 mod interruptions;
 mod live;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod open;
 mod provenance;
 mod read;

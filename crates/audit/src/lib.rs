@@ -57,6 +57,7 @@ mod run_keys;
 mod run_status;
 mod run_summary;
 mod salt;
+mod sink;
 mod source_digest;
 mod time;
 mod trace;
@@ -111,6 +112,10 @@ pub use run_summary::RunSummary;
 pub use runledger_wal::{
     CopiedRange, Damage, Durability, Leaf, LedgerId, Listed, RecoverReport, Repair, SalvageFinding,
     SalvageReport, Seq, Trouble, UnplacedRange, VerifyReport,
+};
+pub use sink::{
+    AuditSink, Destination, FlushError, QueuedEvent, RecordDurableError, RecordError, SinkError, SinkOptions,
+    SinkStats, StoreError, StoreFailure, TryRecordError, Undelivered, Unstored,
 };
 pub use source_digest::SourceDigest;
 pub use time::{ParseTimestampError, Timestamp};

@@ -27,6 +27,8 @@
 //!   [`Event::from_json`] and [`Event::to_json`] are the same in JSON, as the program reads and prints it.
 //! - [`Ledger::append`] waits until the event is durable. [`Ledger::submit`] does not: many can be in flight and share
 //!   a sync, and [`Submitted::wait`] gives each one's [`Receipt`].
+//! - [`AuditSink`] takes events without waiting for the disk, and loses none in silence; [`capture`] feeds it from an event
+//!   bus or from tracing.
 //! - [`Ledger::events`] and [`Ledger::runs`] answer an [`EventFilter`] and a [`RunFilter`], of now or as of an earlier
 //!   moment ([`AsOf`]); [`Ledger::count_by`] counts; [`Ledger::explain`] says what an answer takes. [`Ledger::tail`] gives
 //!   the log in its own order and follows it.
@@ -38,6 +40,11 @@
 //! The promises, the words and the format are in the repository's ARCHITECTURE and FORMAT pages.
 
 pub use runledger_audit::*;
+
+/// Keeps what a runtime says anyway: the messages of its event bus, and tracing's spans and events.
+pub mod capture {
+    pub use runledger_capture::*;
+}
 
 /// Reads recordings of other agent tools into a ledger, and gives them back byte for byte.
 pub mod import {

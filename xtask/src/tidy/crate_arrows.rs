@@ -16,13 +16,14 @@ enum Floor {
 }
 
 /// Every package of the workspace, from the ground floor up.
-const LAYERS: [(&str, Floor); 9] = [
+const LAYERS: [(&str, Floor); 10] = [
     ("runledger-wal", Floor::On(&[])),
     ("runledger-store", Floor::On(&[])),
     ("runledger-ingest", Floor::On(&["runledger-wal", "runledger-store"])),
     ("runledger-audit", Floor::On(&["runledger-ingest", "runledger-store", "runledger-wal"])),
+    ("runledger-capture", Floor::On(&["runledger-audit"])),
     ("runledger-import", Floor::On(&["runledger-audit"])),
-    ("runledger", Floor::On(&["runledger-audit", "runledger-import"])),
+    ("runledger", Floor::On(&["runledger-audit", "runledger-capture", "runledger-import"])),
     ("runledger-cli", Floor::On(&["runledger"])),
     ("runledger-tests", Floor::Any),
     ("xtask", Floor::On(&[])),
