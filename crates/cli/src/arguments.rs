@@ -3,6 +3,7 @@
 //! Texts become values here only where one look at the text decides (a number, a kind, a status). Times are left as
 //! text: a command reads all of its times against one and the same "now".
 
+mod audits;
 mod filter;
 mod runs;
 mod usage;
@@ -14,7 +15,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use runledger::{Dimension, Order, PageToken};
 
-pub(crate) use self::filter::{FilterArguments, Moment, Times};
+pub(crate) use self::audits::{
+    AuditArguments, AuditsArguments, ChainArguments, TraceArguments, WhyArguments,
+};
+pub(crate) use self::filter::{Conditions, FilterArguments, Moment, Times};
 pub(crate) use self::runs::{RunArguments, RunsArguments, TranscriptArguments};
 pub(crate) use self::usage::{UsageArguments, UsageGrouping};
 
@@ -85,6 +89,16 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Sum up what models and tools were used: tokens, cost, calls, failures
     Usage(Box<UsageArguments>),
+    /// Account for what an agent looked up: what it asked, what came back, and from which assertions
+    Trace(TraceArguments),
+    /// Say why an event came to be: back through its run and its queries to the sources
+    Why(WhyArguments),
+    /// List the events of a correlation and of those that it follows from, in time order
+    Chain(ChainArguments),
+    /// List query audits
+    Audits(AuditsArguments),
+    /// Show one query audit with all that it says
+    Audit(AuditArguments),
     /// Give an imported session back, byte for byte as its tool wrote it
     Transcript(TranscriptArguments),
     /// Print events in the order of the log
@@ -263,6 +277,12 @@ pub(crate) struct TailArguments {
     /// Start at this number
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
     pub(crate) from: u64,
+    /// Start with what is appended from now on
+    #[arg(long, requires = "follow", conflicts_with = "from")]
+    pub(crate) new: bool,
+    /// Which events
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
 }
 
 fn dimension(text: &str) -> Result<Dimension, String> {
@@ -306,7 +326,7 @@ mod tests {
     fn kinds_come_repeated_or_separated_and_an_unknown_one_lists_the_known() {
         let arguments = read("runledger events --kind message,tool_call --kind run_log");
         let Command::Events(events) = arguments.command else { panic!("{arguments:?}") };
-        assert_eq!(events.filter.kind, [Kind::Message, Kind::ToolCall, Kind::RunLog]);
+        assert_eq!(events.filter.conditions.kind, [Kind::Message, Kind::ToolCall, Kind::RunLog]);
         let error = Arguments::try_parse_from(["runledger", "events", "--kind", "noise"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("workspace_event"), "{error}");

@@ -3,9 +3,12 @@
 mod event_filter;
 mod explanation_json;
 mod grep;
+mod next_page;
 mod opening;
 
 mod append;
+mod audits;
+mod chain;
 mod count;
 mod demo;
 mod event;
@@ -20,9 +23,11 @@ mod runs;
 mod salvage;
 mod stats;
 mod tail;
+mod trace;
 mod transcript;
 mod usage;
 mod verify;
+mod why;
 
 use std::path::PathBuf;
 
@@ -61,6 +66,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Runs(runs) => runs::run(runs, &mut context),
         Command::Run(run) => run::run(run, &mut context),
         Command::Usage(usage) => usage::run(usage, &mut context),
+        Command::Trace(trace) => trace::run(trace, &mut context),
+        Command::Why(why) => why::run(why, &mut context),
+        Command::Chain(chain) => chain::run(chain, &mut context),
+        Command::Audits(audits) => audits::list(audits, &mut context),
+        Command::Audit(audit) => audits::show(audit, &mut context),
         Command::Transcript(transcript) => transcript::run(transcript, &mut context),
         Command::Tail(tail) => tail::run(tail, &mut context),
         Command::Verify(verify) => verify::run(verify, &mut context),

@@ -9,8 +9,9 @@ use crate::outcome::outcome_style;
 use crate::output::{FAINT, Output, STRONG};
 use crate::table::{Cell, Column, Table};
 
-/// How much of an id a row shows: the first group of a UUID.
-const ID_CHARACTERS_MAX: usize = 8;
+/// A longer id is shown by its first characters: the first group of a UUID.
+const ID_CHARACTERS_MAX: usize = 12;
+const ID_CHARACTERS_SHOWN: usize = 8;
 /// How much of a name, and of an outcome, a row shows at most, and at least.
 const NAME_COLUMNS_MAX: usize = 20;
 const NAME_COLUMNS_MIN: usize = 6;
@@ -55,13 +56,12 @@ impl EventTable {
             return Ok(writeln!(output, "{}", stored.event.to_json(Some(stored.seq)))?);
         };
         let event = &stored.event;
-        let run: String = event.run_id.as_deref().unwrap_or("-").chars().take(ID_CHARACTERS_MAX).collect();
         let outcome = event.outcome.as_deref().unwrap_or_default();
         let row = [
             Cell::styled(FAINT, stored.seq),
             Cell::styled(FAINT, output.second(event.timestamp)),
             Cell::styled(STRONG, event.kind()),
-            Cell::new(run),
+            Cell::new(short(event.run_id.as_deref().unwrap_or("-"))),
             Cell::new(event.actor.as_deref().or(event.agent_id.as_deref()).unwrap_or("-")),
             Cell::new(event_text::what(ledger, stored)?),
             Cell::styled(outcome_style(outcome), outcome),
@@ -76,4 +76,10 @@ impl EventTable {
             None => Ok(()),
         }
     }
+}
+
+/// An id, or as much of it as tells it from others of its list.
+fn short(id: &str) -> &str {
+    let cut = id.char_indices().nth(ID_CHARACTERS_SHOWN).map_or(id.len(), |(at, _)| at);
+    if id.chars().nth(ID_CHARACTERS_MAX).is_none() { id } else { id.get(..cut).unwrap_or(id) }
 }

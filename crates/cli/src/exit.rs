@@ -96,6 +96,8 @@ fn class_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         NotFound => |_| Exit::NotFound,
         Refused => |_| Exit::Refused,
         crate::time_argument::InvalidTime => |_| Exit::Refused,
+        crate::time_argument::InvalidSpan => |_| Exit::Refused,
+        runledger::SubscriptionError => |error| error.class().into(),
         runledger::OpenError => |error| error.class().into(),
         runledger::AppendError => |error| error.class().into(),
         runledger::QueryError => |error| error.class().into(),

@@ -1,6 +1,7 @@
 //! The `runledger` program: parse, call, print. Everything it does, a user of the library can do too.
 
 mod arguments;
+mod audit_text;
 mod commands;
 mod event_json;
 mod event_table;
@@ -12,6 +13,7 @@ mod run_table;
 mod table;
 mod terminal_text;
 mod time_argument;
+mod tree;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@
 //! The current time and the zone are given by the caller, so that this file reads neither clock nor environment.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 use jiff::fmt::temporal::DateTimeParser;
@@ -35,6 +36,15 @@ pub(crate) struct InvalidTime {
     problem: String,
 }
 
+/// A text that names no span.
+#[derive(Debug, thiserror::Error)]
+#[error("{option} {text:?} is not a span such as 30m or \"2 hours\": {problem}")]
+pub(crate) struct InvalidSpan {
+    option: &'static str,
+    text: String,
+    problem: String,
+}
+
 /// Reads the value of `option`, if it was given, and says on standard error which instant it was taken for.
 pub(crate) fn resolve(
     option: &'static str,
@@ -42,7 +52,7 @@ pub(crate) fn resolve(
     now: &Zoned,
 ) -> Result<Option<Timestamp>, InvalidTime> {
     let Some(text) = text else { return Ok(None) };
-    let time = parse(option, text, now)?;
+    let time = read(option, text, now)?;
     output::remark(format_args!("{option} {time}"));
     Ok(Some(time))
 }
@@ -56,12 +66,19 @@ pub(crate) fn resolve_moment(moment: &Moment, now: &Zoned) -> Result<Option<AsOf
 }
 
 /// Reads `text`, the value of `option`, as seen at the time and in the zone of `now`.
-fn parse(option: &'static str, text: &str, now: &Zoned) -> Result<Timestamp, InvalidTime> {
+pub(crate) fn read(option: &'static str, text: &str, now: &Zoned) -> Result<Timestamp, InvalidTime> {
     let refused = |problem: String| InvalidTime { option, text: text.to_owned(), problem };
     let instant = instant(text.trim(), now).map_err(refused)?;
     let nanoseconds = i64::try_from(instant.as_nanosecond())
         .map_err(|_| refused("it lies outside the years 1677 to 2262".to_owned()))?;
     Ok(Timestamp::from_nanoseconds(nanoseconds))
+}
+
+/// Reads the value of `option`, a span of hours and less.
+pub(crate) fn span(option: &'static str, text: &str) -> Result<Duration, InvalidSpan> {
+    let refused = |problem: String| InvalidSpan { option, text: text.to_owned(), problem };
+    let span = SpanParser::new().parse_duration(text).map_err(|error| refused(reason(error)))?;
+    Duration::try_from(span).map_err(|_| refused("it is negative".to_owned()))
 }
 
 /// The instant that `text` names, or why it names none.

@@ -3,9 +3,23 @@
 use clap::Args;
 use runledger::{AnyOf, Dimension, Glob, Kind};
 
-/// Which events. Options of different names must all hold; of several values of one option any.
+/// Which events, between which times, as of when.
 #[derive(Debug, Args)]
 pub(crate) struct FilterArguments {
+    /// Which events
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
+    /// When
+    #[command(flatten)]
+    pub(crate) times: Times,
+    /// As of when
+    #[command(flatten)]
+    pub(crate) moment: Moment,
+}
+
+/// Which events. Options of different names must all hold; of several values of one option any.
+#[derive(Debug, Args)]
+pub(crate) struct Conditions {
     /// Of this run; like all options down to --kind, it may be repeated, and then means any of these
     #[arg(long, value_name = "ID")]
     run: Vec<String>,
@@ -49,12 +63,6 @@ pub(crate) struct FilterArguments {
     /// none of these, and \ takes the next character as it is. May be repeated, and stand beside the option of that name
     #[arg(long, value_name = "WHAT=PATTERN", value_parser = like)]
     like: Vec<(Dimension, Glob)>,
-    /// When
-    #[command(flatten)]
-    pub(crate) times: Times,
-    /// As of when
-    #[command(flatten)]
-    pub(crate) moment: Moment,
 }
 
 /// Between which times.
@@ -79,7 +87,7 @@ pub(crate) struct Moment {
     pub(crate) as_of_seq: Option<u64>,
 }
 
-impl FilterArguments {
+impl Conditions {
     /// What is wanted of a dimension, if anything is.
     pub(crate) fn wanted(&self, dimension: Dimension) -> Option<AnyOf> {
         let texts: &[String] = match dimension {

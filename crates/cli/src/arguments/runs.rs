@@ -1,12 +1,13 @@
 //! Which runs, and which one.
 
 use clap::Args;
-use runledger::RunStatus;
+use runledger::{PageToken, RunStatus};
 
-use super::{Listing, Moment, Times};
+use super::{Listing, Moment, Times, page_token};
 
 /// `runs …`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct RunsArguments {
     /// In these states: repeat it, or separate them with commas
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
@@ -34,7 +35,7 @@ pub(crate) struct RunsArguments {
     pub(crate) parent: Option<String>,
     /// That this run descends from, the nearest first; says where the chain of them breaks off. Goes with no other filter
     #[arg(long, value_name = "RUN", conflicts_with_all = ["status", "interrupted", "agent", "session", "skill", "caller",
-        "channel", "parent", "top_level", "dry_runs", "offset", "from", "to", "order", "limit", "as_of", "as_of_seq"])]
+        "channel", "parent", "top_level", "dry_runs", "offset", "from", "to", "finished_before", "by_end", "page", "order", "limit", "as_of", "as_of_seq"])]
     pub(crate) ancestors_of: Option<String>,
     /// That are a part of no other run
     #[arg(long, conflicts_with = "parent")]
@@ -48,6 +49,15 @@ pub(crate) struct RunsArguments {
     /// When they started
     #[command(flatten)]
     pub(crate) times: Times,
+    /// That ended before this time, interrupted ones too
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) finished_before: Option<String>,
+    /// Order them by when they ended, those that did; else by when they started
+    #[arg(long)]
+    pub(crate) by_end: bool,
+    /// Go on where the list before ended: the token that it printed on standard error
+    #[arg(long, value_name = "TOKEN", value_parser = page_token)]
+    pub(crate) page: Option<PageToken>,
     /// In what order, and how many
     #[command(flatten)]
     pub(crate) listing: Listing,

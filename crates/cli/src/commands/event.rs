@@ -31,14 +31,14 @@ pub(super) fn run(arguments: &EventArguments, context: &mut Context) -> Result<E
 }
 
 /// How an event is named.
-enum Address {
+pub(super) enum Address {
     Seq(Seq),
     Id(EventId),
 }
 
 impl Address {
     /// A number is a `Seq`; 32 digits without hyphens are an id, since no log is that long.
-    fn read(text: &str) -> Result<Self, Refused> {
+    pub(super) fn read(text: &str) -> Result<Self, Refused> {
         if let Ok(number) = text.parse::<u64>() {
             return Ok(Self::Seq(Seq::new(number)));
         }

@@ -7,11 +7,11 @@ use runledger::{EventFilter, Ledger, Order, PageToken};
 
 use super::explanation_json::ExplanationJson;
 use super::grep::{self, Needle};
-use super::{Context, event_filter, opening};
+use super::{Context, event_filter, next_page, opening};
 use crate::arguments::EventsArguments;
 use crate::event_table::EventTable;
 use crate::exit::Exit;
-use crate::output::{Output, remark};
+use crate::output::Output;
 
 /// How many events are asked for at a time, so that memory does not grow with the limit.
 const PAGE_EVENTS: usize = 1_000;
@@ -36,13 +36,7 @@ pub(super) fn run(arguments: &EventsArguments, context: &mut Context) -> Result<
         None => write_events(&ledger, filter, &mut context.output)?,
     };
     context.output.flush()?;
-    if let Some(token) = next {
-        if context.output.is_json() {
-            remark(format_args!("{{\"nextPage\":\"{token}\"}}"));
-        } else {
-            remark(format_args!("next page: the same filters, times as resolved, and --page {token}"));
-        }
-    }
+    next_page::say(next, &context.output);
     Ok(Exit::Fine)
 }
 

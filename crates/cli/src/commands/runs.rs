@@ -4,10 +4,10 @@ use std::io::Write as _;
 
 use anyhow::Result;
 use jiff::Zoned;
-use runledger::{AncestryEnd, Ledger, Order, RunFilter, RunStatus};
+use runledger::{AncestryEnd, Ledger, Order, PageToken, RunFilter, RunStatus, RunTime};
 use serde_json::json;
 
-use super::{Context, opening};
+use super::{Context, next_page, opening};
 use crate::arguments::RunsArguments;
 use crate::exit::{Exit, NotFound};
 use crate::output::{Output, note, remark};
@@ -21,9 +21,12 @@ const PAGE_RUNS: usize = 1_000;
 pub(super) fn run(arguments: &RunsArguments, context: &mut Context) -> Result<Exit> {
     let filter = filter(arguments, &context.now)?;
     let ledger = opening::for_reading(&context.ledger)?;
-    match &arguments.ancestors_of {
-        Some(run) => write_ancestors(&ledger, run, &mut context.output)?,
-        None => write_runs(&ledger, filter, &mut context.output)?,
+    if let Some(run) = &arguments.ancestors_of {
+        write_ancestors(&ledger, run, &mut context.output)?;
+    } else {
+        let next = write_runs(&ledger, filter, &mut context.output)?;
+        context.output.flush()?;
+        next_page::say(next, &context.output);
     }
     Ok(Exit::Fine)
 }
@@ -48,6 +51,13 @@ fn filter(arguments: &RunsArguments, now: &Zoned) -> Result<RunFilter> {
         top_level_only: arguments.top_level,
         started_from: time_argument::resolve("--from", arguments.times.from.as_deref(), now)?,
         started_to: time_argument::resolve("--to", arguments.times.to.as_deref(), now)?,
+        finished_before: time_argument::resolve(
+            "--finished-before",
+            arguments.finished_before.as_deref(),
+            now,
+        )?,
+        ordered_by: if arguments.by_end { RunTime::End } else { RunTime::Start },
+        page: arguments.page,
         as_of: time_argument::resolve_moment(&arguments.moment, now)?,
         order: arguments.listing.order.map_or(Order::Descending, Order::from),
         offset: arguments.offset,
@@ -87,21 +97,24 @@ fn write_ancestors(ledger: &Ledger, run: &str, output: &mut Output) -> Result<()
     Ok(())
 }
 
-/// Writes the runs that match, up to the filter's limit.
-pub(super) fn write_runs(ledger: &Ledger, mut filter: RunFilter, output: &mut Output) -> Result<()> {
+/// Writes the runs that match, up to the filter's limit; says where the next page starts, if there is one.
+pub(super) fn write_runs(
+    ledger: &Ledger,
+    mut filter: RunFilter,
+    output: &mut Output,
+) -> Result<Option<PageToken>> {
     let mut table = RunTable::new(output);
     let mut remaining = filter.limit;
     while remaining > 0 {
         filter.limit = remaining.min(PAGE_RUNS);
-        let runs = ledger.runs(&filter)?;
-        for run in &runs {
-            table.add(run, output)?;
-        }
-        if runs.len() < filter.limit {
+        let page = ledger.run_page(&filter)?;
+        page.items.iter().try_for_each(|run| table.add(run, output))?;
+        remaining = remaining.saturating_sub(page.items.len());
+        filter.page = page.next;
+        if filter.page.is_none() {
             break;
         }
-        remaining -= runs.len();
-        filter.offset += runs.len();
     }
-    table.flush(output)
+    table.flush(output)?;
+    Ok(filter.page)
 }

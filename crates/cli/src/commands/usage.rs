@@ -5,7 +5,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use runledger::{Days, EventFilter, Kind, UsageBy, UsageFigures, UsageGroup, UsageReport};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::{Context, event_filter, opening};
 use crate::arguments::{UsageArguments, UsageGrouping};
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &UsageArguments, context: &mut Context) -> Result<E
     let progress = opening::progress("summing up", "{pos} of {len} calls");
     let report = ledger.usage_with_progress(&by, &filter, progress)?;
     if context.output.is_json() {
-        writeln!(context.output, "{}", json_of(&by, &report))?;
+        writeln!(context.output, "{}", json_of(&by, &report)?)?;
     } else {
         write_table(&by, report, &mut context.output)?;
     }
@@ -54,38 +54,52 @@ fn refuse_without_calls(filter: &EventFilter) -> Result<(), Refused> {
     Err(Refused("usage sums up model_call and tool_call; --kind names neither".to_owned()))
 }
 
-/// One object: the groups in the order of their values, and the total.
-fn json_of(by: &UsageBy, report: &UsageReport) -> Value {
-    let groups: Vec<Value> = report
-        .groups
-        .iter()
-        .map(|group| {
-            let mut fields = Map::new();
-            fields.insert(by.as_str().to_owned(), Value::from(group.value.clone()));
-            fields.extend(figures(&group.figures));
-            Value::Object(fields)
-        })
-        .collect();
-    json!({ "by": by.as_str(), "groups": groups, "total": Value::Object(figures(&report.total)) })
+/// The figures of a group as `--json` prints them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FiguresJson {
+    model_calls: u64,
+    tool_calls: u64,
+    failures: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_tokens: u64,
+    thinking_tokens: u64,
+    total_tokens: u64,
+    priced_calls: u64,
+    cost_usd: Option<f64>,
 }
 
-fn figures(figures: &UsageFigures) -> Map<String, Value> {
-    let counts = [
-        ("modelCalls", figures.model_calls),
-        ("toolCalls", figures.tool_calls),
-        ("failures", figures.failures),
-        ("inputTokens", figures.input_tokens),
-        ("outputTokens", figures.output_tokens),
-        ("cacheReadTokens", figures.cache_read_tokens),
-        ("cacheWriteTokens", figures.cache_write_tokens),
-        ("thinkingTokens", figures.thinking_tokens),
-        ("totalTokens", figures.total_tokens()),
-        ("pricedCalls", figures.priced_calls),
-    ];
-    let mut fields: Map<String, Value> =
-        counts.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
-    fields.insert("costUsd".to_owned(), figures.cost_usd().into());
-    fields
+impl From<&UsageFigures> for FiguresJson {
+    fn from(figures: &UsageFigures) -> Self {
+        Self {
+            model_calls: figures.model_calls,
+            tool_calls: figures.tool_calls,
+            failures: figures.failures,
+            input_tokens: figures.input_tokens,
+            output_tokens: figures.output_tokens,
+            cache_read_tokens: figures.cache_read_tokens,
+            cache_write_tokens: figures.cache_write_tokens,
+            thinking_tokens: figures.thinking_tokens,
+            total_tokens: figures.total_tokens(),
+            priced_calls: figures.priced_calls,
+            cost_usd: figures.cost_usd(),
+        }
+    }
+}
+
+/// One object: the groups in the order of their values, each with its value under the grouping's name, and the total.
+fn json_of(by: &UsageBy, report: &UsageReport) -> Result<String> {
+    let mut groups = Vec::with_capacity(report.groups.len());
+    for group in &report.groups {
+        let value = serde_json::to_string(&group.value)?;
+        let figures = serde_json::to_string(&FiguresJson::from(&group.figures))?;
+        let figures = figures.strip_prefix('{').unwrap_or(&figures);
+        groups.push(format!("{{\"{}\":{value},{figures}", by.as_str()));
+    }
+    let total = serde_json::to_string(&FiguresJson::from(&report.total))?;
+    Ok(format!("{{\"by\":\"{}\",\"groups\":[{}],\"total\":{total}}}", by.as_str(), groups.join(",")))
 }
 
 /// Days in their order; of other groups those first that used most.

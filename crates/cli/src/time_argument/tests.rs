@@ -19,7 +19,7 @@ fn read(text: &str) -> String {
 }
 
 fn read_at(text: &str, now: &str) -> String {
-    parse("--from", text, &at(now)).unwrap_or_else(|error| panic!("{error}")).to_string()
+    super::read("--from", text, &at(now)).unwrap_or_else(|error| panic!("{error}")).to_string()
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn nonsense_the_empty_string_and_what_could_mean_two_things_are_refused_with_the
         ["20260208", "2026", "1.2.3", "1770542171000.5", "1.", ".5", "-", "6M", "6h later", "6h ago ago"];
     let out_of_range = ["1600-01-01T00:00:00Z", "9999-01-01", "900 years ago", "99999999999999999999"];
     for text in nonsense.into_iter().chain(ambiguous).chain(out_of_range) {
-        match parse("--to", text, &at("2026-02-08T14:00:00Z")) {
+        match super::read("--to", text, &at("2026-02-08T14:00:00Z")) {
             Ok(instant) => panic!("{text:?} was read as {instant}"),
             Err(error) => {
                 let message = error.to_string();

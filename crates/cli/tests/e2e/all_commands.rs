@@ -4,13 +4,18 @@ use std::process::Stdio;
 
 use crate::program::{LiveWriter, SESSION, Sandbox, finish, first_segment, note, program};
 
-const READERS: [&[&str]; 10] = [
+const READERS: [&[&str]; 15] = [
     &["events"],
     &["count"],
     &["event", "0"],
     &["runs"],
     &["run", "r"],
     &["usage"],
+    &["trace"],
+    &["why", "0"],
+    &["chain", "c"],
+    &["audits"],
+    &["audit", "0"],
     &["transcript", "r"],
     &["tail"],
     &["verify"],

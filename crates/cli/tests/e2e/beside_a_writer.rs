@@ -42,3 +42,47 @@ fn a_run_whose_writer_was_killed_is_running_for_readers_and_interrupted_after_th
     assert!(finished.stderr.contains("run r was interrupted"), "{}", finished.stderr);
     assert_eq!(status(&sandbox), "interrupted");
 }
+
+#[test]
+fn sums_and_searches_have_each_acknowledged_event_at_once() {
+    let sandbox = Sandbox::new();
+    let mut writer = LiveWriter::start(&sandbox, &[]);
+    for number in 1..4_u64 {
+        let body = format!(r#"{{"providerId":"p","modelId":"m","inputTokens":{number}}}"#);
+        writer.append(&format!(r#"{{"kind":"model_call","runId":"r","agentId":"a","body":{body}}}"#));
+        let usage = sandbox.run(["usage", "--json", "--by", "run"]).expect(0).value();
+        let expected = (1..=number).sum::<u64>();
+        assert_eq!(
+            (&usage["total"]["inputTokens"], &usage["groups"][0]["run"]),
+            (&expected.into(), &"r".into())
+        );
+        let needle = format!("\"inputTokens\":{number},");
+        assert_eq!(sandbox.run(["events", "--grep", &needle]).expect(0).lines().len(), 1);
+        assert_eq!(sandbox.run(["runs", "--json", "--agent", "a"]).expect(0).value()["events"], number);
+    }
+    assert_eq!(writer.close(), 0);
+}
+
+#[test]
+fn what_failed_beside_a_writer_leaves_it_undisturbed() {
+    let sandbox = Sandbox::new();
+    let mut writer = LiveWriter::start(&sandbox, &[]);
+    writer.append(&note(0));
+    for (arguments, code) in [
+        (&["why", "999"][..], 1),
+        (&["chain", "nothing"], 1),
+        (&["audit", "nonsense"], 2),
+        (&["audits", "--page", "12ab"], 2),
+        (&["trace", "--time", "soon"], 2),
+        (&["usage", "--kind", "message"], 2),
+        (&["events", "--like", "tool=["], 2),
+        (&["runs", "--ancestors-of", "nobody"], 1),
+        (&["runs", "--finished-before", "later"], 2),
+        (&["tail", "--like", "kind=x*"], 2),
+    ] {
+        let finished = sandbox.run(arguments).expect(code);
+        assert!(finished.stdout.is_empty() && !finished.stderr.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(writer.append(&note(1))["seq"], 1);
+    assert_eq!(writer.close(), 0);
+}

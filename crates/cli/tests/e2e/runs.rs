@@ -139,3 +139,24 @@ fn ancestors_come_nearest_first_and_a_missing_one_is_named() {
     sandbox.run(["runs", "--ancestors-of", "nobody"]).expect_error(1, "no run \"nobody\"");
     sandbox.run(["runs", "--ancestors-of", "third", "--agent", "a"]).expect(2);
 }
+
+#[test]
+fn runs_that_ended_before_a_time_are_listed_by_their_end_and_in_pages() {
+    let sandbox = two_runs();
+    let still_running = r#"{"kind":"run_started","runId":"third","timestamp":"2026-02-08T08:00:00Z"}"#;
+    sandbox.run_with_input(["append"], still_running).expect(0);
+    assert_eq!(run_ids(&sandbox, &["--finished-before", "2026-02-08T10:00:00Z"]), ["first"]);
+    assert_eq!(run_ids(&sandbox, &["--finished-before", "2026-02-08T11:00:00Z"]), ["second", "first"]);
+    assert_eq!(run_ids(&sandbox, &["--by-end", "--order", "asc"])[..2], ["first", "second"]);
+    let (mut found, mut page) = (Vec::new(), None::<String>);
+    loop {
+        let mut arguments = vec!["runs", "--json", "--limit", "1"];
+        arguments.extend(page.iter().flat_map(|token| ["--page", token]));
+        let finished = sandbox.run(arguments).expect(0);
+        found.extend(finished.lines().iter().map(|run| run["runId"].as_str().unwrap().to_owned()));
+        let Some(next) = finished.stderr.lines().find(|line| line.starts_with('{')) else { break };
+        let next: Value = serde_json::from_str(next).unwrap();
+        page = Some(next["nextPage"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(found, ["second", "first", "third"]);
+}
