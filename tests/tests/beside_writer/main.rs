@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
+mod live;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
