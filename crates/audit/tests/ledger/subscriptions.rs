@@ -275,7 +275,10 @@ fn a_damaged_record_is_told_and_what_lies_behind_it_comes() {
         let (mut seqs, mut errors) = (Vec::new(), 0);
         loop {
             match subscription.try_next() {
-                Ok(Some(stored)) => seqs.push(stored.seq.get()),
+                Ok(Some(stored)) => {
+                    assert_eq!(subscription.next_seq(), stored.seq.next());
+                    seqs.push(stored.seq.get());
+                }
                 Ok(None) => break,
                 Err(SubscriptionError::Query(QueryError::Log(_))) => errors += 1,
                 Err(other) => panic!("{other:?}"),

@@ -102,6 +102,16 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_moved_is_woken_where_it_waited_last() {
+        let mark = Arc::new(DurableMark::new(Seq::new(0)));
+        let (before, now, mut future) =
+            (Arc::<Counting>::default(), Arc::<Counting>::default(), waiting(&mark, 0));
+        assert!(before.poll(&mut future).is_pending() && now.poll(&mut future).is_pending());
+        mark.advance(Seq::new(1)).wake();
+        assert_eq!((before.count(), now.count()), (0, 1));
+    }
+
+    #[test]
     fn the_end_of_the_log_ends_each_wait_and_a_dropped_one_leaves_nothing_behind() {
         let mark = Arc::new(DurableMark::new(Seq::new(3)));
         let (woken, mut kept, mut dropped) =
