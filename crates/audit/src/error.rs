@@ -66,6 +66,9 @@ pub enum OpenError {
     /// The log can't be opened.
     #[error("cannot open the log")]
     Log(#[source] wal::OpenError),
+    /// Questions are to be recorded, and the ledger is opened for reading only.
+    #[error("questions can only be recorded in a ledger that is open for writing")]
+    ReadsUnrecorded,
     /// The index can be neither opened nor built.
     #[error("cannot open or build the index")]
     Index(#[from] IndexError),
@@ -82,7 +85,7 @@ impl OpenError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NotALedger { .. } => ErrorClass::Refused,
+            Self::NotALedger { .. } | Self::ReadsUnrecorded => ErrorClass::Refused,
             Self::Held { .. } => ErrorClass::Held,
             Self::LogLost { .. } => ErrorClass::Damage,
             Self::Directory { .. } => ErrorClass::Storage,
@@ -250,6 +253,9 @@ pub enum QueryError {
         /// The record.
         seq: Seq,
     },
+    /// The question was answered, and could not be recorded as is wanted. The answer is withheld.
+    #[error("the question cannot be recorded")]
+    Unrecorded(#[source] Box<AppendError>),
     /// The page token does not fit the question.
     #[error(transparent)]
     Page(#[from] PageTokenError),
@@ -270,6 +276,7 @@ impl QueryError {
                 DecodeError::Damaged { .. } => ErrorClass::Damage,
                 DecodeError::NewerSchema { .. } | DecodeError::UnknownKind { .. } => ErrorClass::Refused,
             },
+            Self::Unrecorded(error) => error.class(),
             Self::Page(_) | Self::Unsupported(_) => ErrorClass::Refused,
         }
     }

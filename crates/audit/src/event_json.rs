@@ -25,7 +25,7 @@ pub use error::EventJsonError;
 pub(crate) use known_fields::{extra_of, field_given_twice};
 
 use fields::Fields;
-use object_writer::ObjectWriter;
+pub(crate) use object_writer::ObjectWriter;
 use runledger_wal::Seq;
 
 use crate::body::{Custom, Extra};

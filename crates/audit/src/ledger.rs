@@ -24,6 +24,7 @@ mod metrics;
 mod open;
 mod provenance;
 mod read;
+mod recorded;
 mod run_figures;
 mod run_selection;
 mod runs;
@@ -34,6 +35,7 @@ mod trace;
 mod usage;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use runledger_wal::{LedgerId, Reader, Seq};
@@ -58,12 +60,14 @@ use self::ask::Asker;
 use self::health::LogFailures;
 use self::index::Index;
 use self::live::Live;
-use crate::{CloseError, IndexError, OpenError};
+use crate::{CloseError, IndexError, LedgerReader, OpenError};
 
 /// A ledger that is open.
 #[derive(Clone)]
 pub struct Ledger {
     core: Asker,
+    /// Whose questions are recorded; nobody's when absent.
+    reader: Option<Arc<LedgerReader>>,
 }
 
 /// What the clones of a handle share.
@@ -112,7 +116,7 @@ impl Ledger {
     /// The same ledger, whose questions wait at most so long for the index. See [`LedgerOptions::query_wait_max`].
     #[must_use]
     pub fn with_query_wait(&self, wait_max: Duration) -> Self {
-        Self { core: self.core.with_wait(Some(wait_max)) }
+        Self { core: self.core.with_wait(Some(wait_max)), reader: self.reader.clone() }
     }
 
     /// Has the index wait: nothing is written to it from when this returns until [`Ledger::resume_index`]. Appends go

@@ -51,6 +51,7 @@ mod page_token;
 mod planted;
 mod provenance;
 mod query;
+mod read_audit;
 mod rollup;
 mod run_filter;
 mod run_keys;
@@ -106,6 +107,7 @@ pub use provenance::{
     ProvenanceFinding, ProvenanceNode, ProvenanceRelation,
 };
 pub use query::matching::UnsupportedFilter;
+pub use read_audit::{LEDGER_READ, LedgerReader};
 pub use run_filter::{RunFilter, RunTime};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;

@@ -10,7 +10,7 @@ use crate::body::Extra;
 use crate::{Content, Json};
 
 /// A JSON object under construction.
-pub(super) struct ObjectWriter {
+pub(crate) struct ObjectWriter {
     text: String,
     /// Whether the object that is being written has a field already.
     has_fields: bool,
@@ -18,55 +18,55 @@ pub(super) struct ObjectWriter {
 
 impl ObjectWriter {
     /// An object without fields.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { text: "{".to_owned(), has_fields: false }
     }
 
     /// The text of the object.
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.text.push('}');
         self.text
     }
 
     /// The object as a value to be carried.
-    pub(super) fn finish_json(self) -> Json {
+    pub(crate) fn finish_json(self) -> Json {
         Json::parse(&self.finish()).expect("the writer puts commas, quotes and braces where they belong")
     }
 
     /// A field that is JSON already.
-    pub(super) fn raw(&mut self, name: &str, json: &str) {
+    pub(crate) fn raw(&mut self, name: &str, json: &str) {
         self.name(name);
         self.text.push_str(json);
     }
 
     /// A field that is a string.
-    pub(super) fn text(&mut self, name: &str, value: &str) {
+    pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         push_string(&mut self.text, value);
     }
 
     /// A field that is a string, if there is one.
-    pub(super) fn optional_text(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn optional_text(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.text(name, value);
         }
     }
 
     /// A field whose text has no character that needs escaping: an id, a time, a hash.
-    pub(super) fn word(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn word(&mut self, name: &str, value: impl Display) {
         self.name(name);
         push_display(&mut self.text, format_args!("\"{value}\""));
     }
 
     /// A field whose text needs no escaping, if there is one.
-    pub(super) fn optional_word(&mut self, name: &str, value: Option<impl Display>) {
+    pub(crate) fn optional_word(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.word(name, value);
         }
     }
 
     /// A field that is a whole number.
-    pub(super) fn unsigned(&mut self, name: &str, value: u64) {
+    pub(crate) fn unsigned(&mut self, name: &str, value: u64) {
         self.name(name);
         push_display(&mut self.text, value);
     }
@@ -152,7 +152,7 @@ impl ObjectWriter {
     }
 
     /// A field that is a list of strings.
-    pub(super) fn texts(&mut self, name: &str, texts: &[String]) {
+    pub(crate) fn texts(&mut self, name: &str, texts: &[String]) {
         self.raw(name, &Self::list_of_texts(texts));
     }
 

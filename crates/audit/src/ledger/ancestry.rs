@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use super::Ledger;
 use super::runs::record_of;
 use crate::key::run::RunRecord;
+use crate::read_audit::Question;
 use crate::{QueryError, RunSummary};
 
 /// The ancestors of a run, and how the chain of them ends.
@@ -60,10 +61,17 @@ impl Ledger {
     /// The index or the log can't be read.
     #[doc(alias = "walk_parent_chain")]
     pub fn ancestors(&self, run_id: &str) -> Result<Ancestry, QueryError> {
-        let (chain, end) = self.core.ask(|view, _| chain_of(run_id, |id| record_of(view, id)))?;
-        let runs =
-            chain.iter().map(|(run_id, record)| self.summarize(run_id, record)).collect::<Result<_, _>>();
-        Ok(Ancestry { runs: runs?, end })
+        self.recorded(
+            || Question::new("ancestors").text("runId", run_id),
+            |ledger| {
+                let (chain, end) = ledger.core.ask(|view, _| chain_of(run_id, |id| record_of(view, id)))?;
+                let runs = chain
+                    .iter()
+                    .map(|(run_id, record)| ledger.summarize(run_id, record))
+                    .collect::<Result<_, _>>();
+                Ok(Ancestry { runs: runs?, end })
+            },
+        )
     }
 }
 

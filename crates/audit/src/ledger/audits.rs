@@ -14,6 +14,7 @@ use super::read::StoredEvent;
 use crate::key::{self, stream};
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
+use crate::read_audit::Question;
 use crate::{
     AppendError, AuditAgent, AuditFilter, AuditedQuery, Body, Event, Order, PageToken, QueryAudit,
     QueryError, QueryId, Timestamp,
@@ -63,13 +64,18 @@ impl Ledger {
     /// The index or the log can't be read.
     #[doc(alias = "get_audit")]
     pub fn audit(&self, query_id: QueryId) -> Result<Option<AuditedQuery>, QueryError> {
-        let found = self.core.ask(|view, _| {
-            let value = view.get(&key::query_id::key(query_id))?;
-            Ok(value.map(|value| key::query_id::decode_value(&value)).transpose()?)
-        })?;
-        let Some((seq, _)) = found else { return Ok(None) };
-        let stored = self.core.stored_event(seq)?.ok_or(QueryError::IndexAhead { seq })?;
-        self.audited_query(stored).map(Some)
+        self.recorded(
+            || Question::new("audit").text("queryId", &query_id.to_string()),
+            |ledger| {
+                let found = ledger.core.ask(|view, _| {
+                    let value = view.get(&key::query_id::key(query_id))?;
+                    Ok(value.map(|value| key::query_id::decode_value(&value)).transpose()?)
+                })?;
+                let Some((seq, _)) = found else { return Ok(None) };
+                let stored = ledger.core.stored_event(seq)?.ok_or(QueryError::IndexAhead { seq })?;
+                ledger.audited_query(stored).map(Some)
+            },
+        )
     }
 
     /// The audits that match `filter`, in its order, at most as many as its limit. The pages of an answer all rest on the
@@ -93,10 +99,18 @@ impl Ledger {
     /// The index or the log can't be read; the page token belongs to another filter.
     #[doc(alias = "list_audits")]
     pub fn audits(&self, filter: &AuditFilter) -> Result<Page<AuditedQuery>, QueryError> {
-        let page = filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
-        let found = self.core.ask(|view, end| Ok(audit_page(&self.core, view, end, filter, page)?.page))?;
-        let items = found.items.into_iter().map(|stored| self.audited_query(stored));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next: found.next })
+        self.recorded(
+            || Question::new("audits").audits(filter),
+            |ledger| {
+                let page =
+                    filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
+                let found = ledger
+                    .core
+                    .ask(|view, end| Ok(audit_page(&ledger.core, view, end, filter, page)?.page))?;
+                let items = found.items.into_iter().map(|stored| ledger.audited_query(stored));
+                Ok(Page { items: items.collect::<Result<_, _>>()?, next: found.next })
+            },
+        )
     }
 
     /// The audits of an agent from `from` to `to`, both inclusive, oldest first; without `to` until now.
@@ -159,11 +173,16 @@ impl Ledger {
     ///
     /// The index can't be read.
     pub fn has_audits_for_agent(&self, agent: &str) -> Result<bool, QueryError> {
-        let filter = AuditFilter { agent: agent.into(), ..AuditFilter::default() };
-        self.core.ask(|view, end| {
-            let plan = plan(view, &filter, Moment::now(view, end))?;
-            Ok(Answer::new(&self.core, view, &plan, None)?.next_position()?.is_some())
-        })
+        self.recorded(
+            || Question::new("has_audits_for_agent").text("agent", agent),
+            |ledger| {
+                let filter = AuditFilter { agent: agent.into(), ..AuditFilter::default() };
+                ledger.core.ask(|view, end| {
+                    let plan = plan(view, &filter, Moment::now(view, end))?;
+                    Ok(Answer::new(&ledger.core, view, &plan, None)?.next_position()?.is_some())
+                })
+            },
+        )
     }
 
     /// An audit with its answer, also where that stands in an imported line.

@@ -18,6 +18,7 @@ use crate::correlation_chain::{
 };
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
+use crate::read_audit::Question;
 use crate::{Event, EventFilter, QueryError};
 
 impl Ledger {
@@ -52,7 +53,10 @@ impl Ledger {
     ///
     /// The index or the log can't be read.
     pub fn correlation_chain(&self, id: &str) -> Result<CorrelationChain, QueryError> {
-        self.core.ask(|view, end| follow(&self.core, view, Moment::now(view, end), id))
+        self.recorded(
+            || Question::new("correlation_chain").text("correlationId", id),
+            |ledger| ledger.core.ask(|view, end| follow(&ledger.core, view, Moment::now(view, end), id)),
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use super::ask::Asker;
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
 use crate::query::values;
+use crate::read_audit::Question;
 use crate::{Dimension, EventFilter, QueryError, codec};
 
 /// With so many values or fewer, a filter is joined with the stream of each; with more, its events are read once.
@@ -29,19 +30,29 @@ impl Ledger {
     /// How many events match `filter`, whatever its limit and page. Reads no event, unless a condition of the filter
     /// accepts very many values ([`Ledger::explain`] tells).
     pub fn count(&self, filter: &EventFilter) -> Result<u64, QueryError> {
-        self.core.ask(|view, end| {
-            let moment = self.core.moment(view, end, filter.as_of, None)?;
-            count(&self.core, view, &Plan::make(view, filter, moment)?)
-        })
+        self.recorded(
+            || Question::new("count").events(filter),
+            |ledger| {
+                ledger.core.ask(|view, end| {
+                    let moment = ledger.core.moment(view, end, filter.as_of, None)?;
+                    count(&ledger.core, view, &Plan::make(view, filter, moment)?)
+                })
+            },
+        )
     }
 
     /// How many of the events that match `filter` have each value of `dimension`, whatever the filter's limit and page.
     /// Without conditions in the filter, no event is read and no stream joined.
     pub fn count_by(&self, dimension: Dimension, filter: &EventFilter) -> Result<ValueCounts, QueryError> {
-        self.core.ask(|view, end| {
-            let moment = self.core.moment(view, end, filter.as_of, None)?;
-            count_by(&self.core, view, dimension, filter, moment)
-        })
+        self.recorded(
+            || Question::new("count_by").text("by", dimension.as_str()).events(filter),
+            |ledger| {
+                ledger.core.ask(|view, end| {
+                    let moment = ledger.core.moment(view, end, filter.as_of, None)?;
+                    count_by(&ledger.core, view, dimension, filter, moment)
+                })
+            },
+        )
     }
 }
 

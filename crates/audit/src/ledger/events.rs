@@ -9,6 +9,7 @@ use super::ask::Asker;
 use super::read::StoredEvent;
 use crate::planted::{Bug, planted};
 use crate::query::plan::Plan;
+use crate::read_audit::Question;
 use crate::{Event, EventFilter, Explanation, PageToken, QueryError, Timestamp, codec};
 
 /// A part of an answer.
@@ -80,7 +81,10 @@ impl Ledger {
     ///
     /// The answer holds every event that was acknowledged before the call.
     pub fn events(&self, filter: &EventFilter) -> Result<Page<StoredEvent>, QueryError> {
-        self.ask_for_page(filter, |record| StoredEvent::decode(&record))
+        self.recorded(
+            || Question::new("events").events(filter),
+            |ledger| ledger.ask_for_page(filter, |record| StoredEvent::decode(&record)),
+        )
     }
 
     /// The same as [`Ledger::events`], without decoding them.
@@ -103,30 +107,39 @@ impl Ledger {
     /// # }
     /// ```
     pub fn records(&self, filter: &EventFilter) -> Result<Page<StoredRecord>, QueryError> {
-        self.ask_for_page(filter, |record| Ok(record.into()))
+        self.recorded(
+            || Question::new("records").events(filter),
+            |ledger| ledger.ask_for_page(filter, |record| Ok(record.into())),
+        )
     }
 
     /// Answers `filter` as [`Ledger::records`] does, and gives what that took in place of the answer.
     pub fn explain(&self, filter: &EventFilter) -> Result<Explanation, QueryError> {
-        let page = filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
-        self.core.ask(|view, end| {
-            let began = std::time::Instant::now();
-            let moment = self.core.moment(view, end, filter.as_of, page)?;
-            let plan = Plan::make(view, filter, moment)?;
-            let mut answer = Answer::new(&self.core, view, &plan, page.map(|page| page.last))?;
-            let page = make_page(&mut answer, filter, moment.end(), |_| Ok(()))?;
-            Ok(Explanation {
-                known_end: moment.end(),
-                joined: answer.joined(),
-                checked: answer.checked(),
-                candidates: answer.candidates(),
-                events_read: answer.events_read(),
-                matches: page.items.len() as u64,
-                ended_at_limit: page.next.is_some(),
-                count_method: count_method(&plan),
-                took: began.elapsed(),
-            })
-        })
+        self.recorded(
+            || Question::new("explain").events(filter),
+            |ledger| {
+                let page =
+                    filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
+                ledger.core.ask(|view, end| {
+                    let began = std::time::Instant::now();
+                    let moment = ledger.core.moment(view, end, filter.as_of, page)?;
+                    let plan = Plan::make(view, filter, moment)?;
+                    let mut answer = Answer::new(&ledger.core, view, &plan, page.map(|page| page.last))?;
+                    let page = make_page(&mut answer, filter, moment.end(), |_| Ok(()))?;
+                    Ok(Explanation {
+                        known_end: moment.end(),
+                        joined: answer.joined(),
+                        checked: answer.checked(),
+                        candidates: answer.candidates(),
+                        events_read: answer.events_read(),
+                        matches: page.items.len() as u64,
+                        ended_at_limit: page.next.is_some(),
+                        count_method: count_method(&plan),
+                        took: began.elapsed(),
+                    })
+                })
+            },
+        )
     }
 
     fn ask_for_page<T>(

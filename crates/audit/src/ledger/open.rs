@@ -14,7 +14,7 @@ use super::interruptions::Interruptions;
 use super::live::{Bounds, Live};
 use super::{Core, Ledger};
 use crate::codec::EventLeaf;
-use crate::{OpenError, WriterInstance};
+use crate::{LedgerReader, OpenError, WriterInstance};
 
 /// The folder of the log within the ledger.
 const LOG_FOLDER: &str = "wal";
@@ -59,6 +59,7 @@ pub struct LedgerOptions {
     query_wait_max: Option<Duration>,
     index: IndexOptions,
     recent: Bounds,
+    reader: Option<LedgerReader>,
 }
 
 /// What a handle that is opened in the place of an earlier one takes over from it.
@@ -80,6 +81,7 @@ impl Default for LedgerOptions {
             query_wait_max: None,
             index: IndexOptions::default(),
             recent: Bounds::default(),
+            reader: None,
         }
     }
 }
@@ -216,6 +218,17 @@ impl LedgerOptions {
         self
     }
 
+    /// Records each question of the handle: one custom event of type [`LEDGER_READ`](crate::LEDGER_READ) with who asked,
+    /// the operation, its filter, and how much was answered, durable before the answer is given. Questions about what was
+    /// said are recorded, also those that fail; what is told of the ledger itself (`stats`, `health`) is not. A record is
+    /// not in the answer that it is about, and an answer that can't be recorded is withheld
+    /// ([`QueryError::Unrecorded`](crate::QueryError::Unrecorded)). Only for writing: opening for reading refuses it. See
+    /// also [`Ledger::read_by`].
+    pub fn audit_reads(mut self, reader: LedgerReader) -> Self {
+        self.reader = Some(reader);
+        self
+    }
+
     /// Whom to tell how far a rebuild of the index is.
     pub fn progress(mut self, callback: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.index.progress = Some(Arc::new(callback));
@@ -260,12 +273,16 @@ impl LedgerOptions {
             report,
         };
         let query_wait_max = self.query_wait_max.or(Some(QUERY_WAIT_MAX_DEFAULT));
-        Ok(Ledger { core: Asker::new(core, query_wait_max) })
+        let reader = self.reader.map(Arc::new);
+        Ok(Ledger { core: Asker::new(core, query_wait_max), reader })
     }
 
     /// Opens the ledger in `directory` for reading. See [`Ledger::open_read_only`].
     pub fn open_read_only(self, directory: impl AsRef<Path>) -> Result<Ledger, OpenError> {
         let directory = directory.as_ref();
+        if self.reader.is_some() {
+            return Err(OpenError::ReadsUnrecorded);
+        }
         require_ledger(directory)?;
         let options = wal::ReaderOptions::new();
         let log = wal::Reader::open(&directory.join(LOG_FOLDER), options)
@@ -281,7 +298,7 @@ impl LedgerOptions {
             directory: directory.to_owned(),
             report,
         };
-        Ok(Ledger { core: Asker::new(core, self.query_wait_max) })
+        Ok(Ledger { core: Asker::new(core, self.query_wait_max), reader: None })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::provenance::{
 };
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
+use crate::read_audit::Question;
 use crate::{
     AncestryEnd, AuditedQuery, ContributingAssertion, Event, EventFilter, EventId, Kind, Order, QueryError,
 };
@@ -50,11 +51,16 @@ impl Ledger {
     ///
     /// The index or the log can't be read.
     pub fn provenance(&self, id: EventId) -> Result<Option<Provenance>, QueryError> {
-        let Some(decision) = self.event(id)? else { return Ok(None) };
-        let position = Position { time: decision.event.timestamp, seq: decision.seq };
-        let mut search =
-            Search { ledger: self, position, runs_shown: HashSet::new(), nodes_left: PROVENANCE_NODES_MAX };
-        Ok(Some(Provenance::new(search.events(decision)?)))
+        self.recorded(
+            || Question::new("provenance").text("eventId", &id.to_string()),
+            |ledger| {
+                let Some(decision) = ledger.event(id)? else { return Ok(None) };
+                let position = Position { time: decision.event.timestamp, seq: decision.seq };
+                let mut search =
+                    Search { ledger, position, runs_shown: HashSet::new(), nodes_left: PROVENANCE_NODES_MAX };
+                Ok(Some(Provenance::new(search.events(decision)?)))
+            },
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use runledger_wal::{Leaf, Record, Seq};
 
 use super::events::StoredRecord;
 use super::{Core, Ledger};
+use crate::read_audit::Question;
 use crate::{Content, Event, EventId, Json, QueryError, SourceDigest, Timestamp, codec, key};
 
 /// An event and its place in the log.
@@ -42,23 +43,32 @@ pub struct SourceEntry {
 impl Ledger {
     /// The event with this number; nothing if the log is not that long yet.
     pub fn event_at(&self, seq: Seq) -> Result<Option<StoredEvent>, QueryError> {
-        self.core.stored_event(seq)
+        self.recorded(
+            || Question::new("event_at").number("seq", seq.get()),
+            |ledger| ledger.core.stored_event(seq),
+        )
     }
 
     /// The event with this id, superseded or not.
     pub fn event(&self, id: EventId) -> Result<Option<StoredEvent>, QueryError> {
-        match self.core.ask(|view, _| seq_of(view, id))? {
-            Some(seq) => self.event_at(seq),
-            None => Ok(None),
-        }
+        self.recorded(
+            || Question::new("event").text("eventId", &id.to_string()),
+            |ledger| match ledger.core.ask(|view, _| seq_of(view, id))? {
+                Some(seq) => ledger.event_at(seq),
+                None => Ok(None),
+            },
+        )
     }
 
     /// The same as [`Ledger::event`], without decoding it.
     pub fn record(&self, id: EventId) -> Result<Option<StoredRecord>, QueryError> {
-        match self.core.ask(|view, _| seq_of(view, id))? {
-            Some(seq) => Ok(self.core.log.read(seq)?.map(StoredRecord::from)),
-            None => Ok(None),
-        }
+        self.recorded(
+            || Question::new("record").text("eventId", &id.to_string()),
+            |ledger| match ledger.core.ask(|view, _| seq_of(view, id))? {
+                Some(seq) => Ok(ledger.core.log.read(seq)?.map(StoredRecord::from)),
+                None => Ok(None),
+            },
+        )
     }
 
     /// The newest event of `source_id` in a session.
@@ -67,24 +77,34 @@ impl Ledger {
         session: Option<&str>,
         source_id: &str,
     ) -> Result<Option<SourceEntry>, QueryError> {
-        self.core.ask(|view, _| {
-            let value = view.get(&key::source_id::key(session, source_id))?;
-            value.map(|value| source_entry(&value)).transpose()
-        })
+        self.recorded(
+            || Question::new("find_source").text("sourceId", source_id),
+            |ledger| {
+                ledger.core.ask(|view, _| {
+                    let value = view.get(&key::source_id::key(session, source_id))?;
+                    value.map(|value| source_entry(&value)).transpose()
+                })
+            },
+        )
     }
 
     /// The newest event of `source_id` in whichever session has it; the newest of all if several do.
     pub fn find_source_anywhere(&self, source_id: &str) -> Result<Option<SourceEntry>, QueryError> {
-        self.core.ask(|view, _| {
-            let mut newest: Option<SourceEntry> = None;
-            for entry in view.prefix(&key::source_id::prefix(source_id)) {
-                let found = source_entry(&entry?.1)?;
-                if newest.is_none_or(|newest| newest.seq < found.seq) {
-                    newest = Some(found);
-                }
-            }
-            Ok(newest)
-        })
+        self.recorded(
+            || Question::new("find_source").text("sourceId", source_id),
+            |ledger| {
+                ledger.core.ask(|view, _| {
+                    let mut newest: Option<SourceEntry> = None;
+                    for entry in view.prefix(&key::source_id::prefix(source_id)) {
+                        let found = source_entry(&entry?.1)?;
+                        if newest.is_none_or(|newest| newest.seq < found.seq) {
+                            newest = Some(found);
+                        }
+                    }
+                    Ok(newest)
+                })
+            },
+        )
     }
 
     /// What `content` says: itself, or the bytes that it names in an imported line. Nothing if that line is not in

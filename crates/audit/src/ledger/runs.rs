@@ -11,6 +11,7 @@ use super::run_selection::RunListCost;
 use crate::key;
 use crate::key::run::RunRecord;
 use crate::key::run_value::RunDimension;
+use crate::read_audit::Question;
 use crate::{AsOf, Body, Content, Json, QueryError, RunFilter, RunStatus, RunSummary};
 
 impl Ledger {
@@ -35,8 +36,13 @@ impl Ledger {
     /// The index or the log can't be read.
     #[doc(alias = "get_run")]
     pub fn run(&self, run_id: &str) -> Result<Option<RunSummary>, QueryError> {
-        let record = self.core.ask(|view, _| record_of(view, run_id))?;
-        record.map(|record| self.summarize(run_id, &record)).transpose()
+        self.recorded(
+            || Question::new("run").text("runId", run_id),
+            |ledger| {
+                let record = ledger.core.ask(|view, _| record_of(view, run_id))?;
+                record.map(|record| ledger.summarize(run_id, &record)).transpose()
+            },
+        )
     }
 
     /// The run of this id as it was known then; nothing if it was not.
@@ -45,12 +51,17 @@ impl Ledger {
     ///
     /// The index or the log can't be read.
     pub fn run_as_of(&self, run_id: &str, as_of: AsOf) -> Result<Option<RunSummary>, QueryError> {
-        let record = self.core.ask(|view, end| {
-            let moment = self.core.moment(view, end, Some(as_of), None)?;
-            let Some(present) = record_of(view, run_id)? else { return Ok(None) };
-            self.core.run_record_at(view, run_id, present, moment)
-        })?;
-        record.map(|record| self.summarize(run_id, &record)).transpose()
+        self.recorded(
+            || Question::new("run").text("runId", run_id).moment(as_of),
+            |ledger| {
+                let record = ledger.core.ask(|view, end| {
+                    let moment = ledger.core.moment(view, end, Some(as_of), None)?;
+                    let Some(present) = record_of(view, run_id)? else { return Ok(None) };
+                    ledger.core.run_record_at(view, run_id, present, moment)
+                })?;
+                record.map(|record| ledger.summarize(run_id, &record)).transpose()
+            },
+        )
     }
 
     /// The runs that match `filter`, in its order, at most as many as its limit. See [`RunFilter`].
@@ -98,10 +109,17 @@ impl Ledger {
     ///
     /// As [`Ledger::runs`].
     pub fn run_page(&self, filter: &RunFilter) -> Result<Page<RunSummary>, QueryError> {
-        let page = filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
-        let (found, next) = self.core.ask(|view, end| self.core.run_page(view, end, filter, page))?;
-        let items = found.iter().map(|(run_id, record)| self.summarize(run_id, record));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+        self.recorded(
+            || Question::new("runs").runs(filter),
+            |ledger| {
+                let page =
+                    filter.page.map(|page| page.check(filter.fingerprint(), filter.order)).transpose()?;
+                let (found, next) =
+                    ledger.core.ask(|view, end| ledger.core.run_page(view, end, filter, page))?;
+                let items = found.iter().map(|(run_id, record)| ledger.summarize(run_id, record));
+                Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+            },
+        )
     }
 
     /// How many runs match `filter`, whatever its offset, limit and page.
@@ -125,7 +143,10 @@ impl Ledger {
     /// The index can't be read.
     #[doc(alias = "count_runs_by_skill")]
     pub fn count_runs(&self, filter: &RunFilter) -> Result<u64, QueryError> {
-        self.core.ask(|view, end| self.core.count_runs(view, end, filter))
+        self.recorded(
+            || Question::new("count_runs").runs(filter),
+            |ledger| ledger.core.ask(|view, end| ledger.core.count_runs(view, end, filter)),
+        )
     }
 
     /// Lists runs as [`Ledger::runs`] does, and gives what that took in the index in place of the answer.
@@ -159,13 +180,19 @@ impl Ledger {
     /// The index can't be read.
     #[doc(alias = "list_children")]
     pub fn children(&self, run_id: &str) -> Result<Vec<String>, QueryError> {
-        let prefix = key::run_value::prefix(RunDimension::Parent, run_id);
-        self.core.ask(|view, _| {
-            let child = |value| {
-                String::from_utf8(value).map_err(|_| key::MalformedKey::new("id of a listed run").into())
-            };
-            view.prefix(&prefix).map(|entry| child(entry?.1)).collect()
-        })
+        self.recorded(
+            || Question::new("children").text("runId", run_id),
+            |ledger| {
+                let prefix = key::run_value::prefix(RunDimension::Parent, run_id);
+                ledger.core.ask(|view, _| {
+                    let child = |value| {
+                        String::from_utf8(value)
+                            .map_err(|_| key::MalformedKey::new("id of a listed run").into())
+                    };
+                    view.prefix(&prefix).map(|entry| child(entry?.1)).collect()
+                })
+            },
+        )
     }
 
     /// The newest run of each of these skills that has one, by start, in the order of `skills`. Dry runs don't count; nor
@@ -193,16 +220,23 @@ impl Ledger {
         skills: &[&str],
         include_failed: bool,
     ) -> Result<Vec<RunSummary>, QueryError> {
-        let counts =
-            |status: &RunStatus| *status != RunStatus::DryRun && (include_failed || !status.is_failure());
-        let statuses: Vec<RunStatus> = RunStatus::ALL.into_iter().filter(counts).collect();
-        let mut newest = Vec::new();
-        for skill in skills {
-            let skill = Some((*skill).to_owned());
-            let filter = RunFilter { skill, statuses: statuses.clone(), limit: 1, ..RunFilter::default() };
-            newest.extend(self.runs(&filter)?);
-        }
-        Ok(newest)
+        self.recorded(
+            || Question::new("last_run_by_skills").texts("skills", skills),
+            |ledger| {
+                let counts = |status: &RunStatus| {
+                    *status != RunStatus::DryRun && (include_failed || !status.is_failure())
+                };
+                let statuses: Vec<RunStatus> = RunStatus::ALL.into_iter().filter(counts).collect();
+                let mut newest = Vec::new();
+                for skill in skills {
+                    let skill = Some((*skill).to_owned());
+                    let filter =
+                        RunFilter { skill, statuses: statuses.clone(), limit: 1, ..RunFilter::default() };
+                    newest.extend(ledger.runs(&filter)?);
+                }
+                Ok(newest)
+            },
+        )
     }
 
     pub(super) fn summarize(&self, run_id: &str, record: &RunRecord) -> Result<RunSummary, QueryError> {

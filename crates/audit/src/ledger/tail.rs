@@ -7,6 +7,7 @@ use runledger_wal::{DurableWait, Seq};
 use super::Ledger;
 use super::read::StoredEvent;
 use crate::QueryError;
+use crate::read_audit::Question;
 
 /// Events in the order of their `Seq`, superseded ones too, up to the durable end; then more as they become durable.
 ///
@@ -17,13 +18,16 @@ pub struct Tail {
     ledger: Ledger,
     next: Seq,
     end: Seq,
+    /// The handle that was asked for the tail, until that is recorded.
+    asked: Option<Ledger>,
 }
 
 impl Ledger {
     /// The events from `from` on, in the order of the log.
     #[must_use]
     pub fn tail(&self, from: Seq) -> Tail {
-        Tail { ledger: self.clone(), next: from, end: from }
+        let asked = self.reader.is_some().then(|| self.clone());
+        Tail { ledger: self.unrecorded(), next: from, end: from, asked }
     }
 }
 
@@ -47,6 +51,11 @@ impl Tail {
     }
 
     fn read_next(&mut self) -> Result<Option<StoredEvent>, QueryError> {
+        if let Some(asked) = &self.asked {
+            let question = || Question::new("tail").number("from", self.next.get());
+            asked.recorded(question, |_| Ok(Vec::<StoredEvent>::new()))?;
+            self.asked = None;
+        }
         if self.next >= self.end {
             self.end = self.ledger.core.log.durable_end()?.max(self.next);
         }

@@ -1,6 +1,7 @@
 //! What an agent looked up, what came back, and from which assertions.
 
 use super::Ledger;
+use crate::read_audit::Question;
 use crate::{QueryError, Trace, TraceQuestion};
 
 impl Ledger {
@@ -26,7 +27,12 @@ impl Ledger {
     ///
     /// The index or the log can't be read; the page token belongs to another question.
     pub fn trace(&self, question: &TraceQuestion) -> Result<Trace, QueryError> {
-        let found = self.audits(&question.as_audit_filter())?;
-        Ok(Trace::new(found.items, found.next))
+        self.recorded(
+            || Question::new("trace").audits(&question.as_audit_filter()),
+            |ledger| {
+                let found = ledger.audits(&question.as_audit_filter())?;
+                Ok(Trace::new(found.items, found.next))
+            },
+        )
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::answer::{Answer, Found};
 use super::{Ledger, Progress};
 use crate::query::plan::Plan;
+use crate::read_audit::Question;
 use crate::{EventFilter, Kind, QueryError, UsageBy, UsageFigures, UsageGroup, UsageReport, codec};
 
 /// The kinds of events that use something.
@@ -59,34 +60,39 @@ impl Ledger {
         filter: &EventFilter,
         progress: impl Fn(Progress),
     ) -> Result<UsageReport, QueryError> {
-        let Some(filter) = of_calls(filter) else { return Ok(UsageReport::default()) };
-        self.core.ask(|view, end| {
-            let moment = self.core.moment(view, end, filter.as_of, None)?;
-            let plan = Plan::make(view, &filter, moment)?;
-            let mut answer = Answer::new(&self.core, view, &plan, None)?;
-            // An upper bound where conditions are checked on events; exact else.
-            let total = plan.count(view)?;
-            let mut sums = Sums::default();
-            let mut done = 0_u64;
-            loop {
-                let found = answer.next_events(usize::MAX)?;
-                if found.is_empty() {
-                    break;
-                }
-                for Found { record, .. } in found {
-                    let seq = record.seq();
-                    let event = codec::decode(record.payload())
-                        .map_err(|source| QueryError::Undecodable { seq, source })?;
-                    sums.add(by.value_of(&event), &event);
-                    done += 1;
-                    if done.is_multiple_of(PROGRESS_CALLS) {
-                        progress(Progress { done, total });
+        self.recorded(
+            || Question::new("usage").text("by", &format!("{by:?}")).events(filter),
+            |ledger| {
+                let Some(filter) = of_calls(filter) else { return Ok(UsageReport::default()) };
+                ledger.core.ask(|view, end| {
+                    let moment = ledger.core.moment(view, end, filter.as_of, None)?;
+                    let plan = Plan::make(view, &filter, moment)?;
+                    let mut answer = Answer::new(&ledger.core, view, &plan, None)?;
+                    // An upper bound where conditions are checked on events; exact else.
+                    let total = plan.count(view)?;
+                    let mut sums = Sums::default();
+                    let mut done = 0_u64;
+                    loop {
+                        let found = answer.next_events(usize::MAX)?;
+                        if found.is_empty() {
+                            break;
+                        }
+                        for Found { record, .. } in found {
+                            let seq = record.seq();
+                            let event = codec::decode(record.payload())
+                                .map_err(|source| QueryError::Undecodable { seq, source })?;
+                            sums.add(by.value_of(&event), &event);
+                            done += 1;
+                            if done.is_multiple_of(PROGRESS_CALLS) {
+                                progress(Progress { done, total });
+                            }
+                        }
                     }
-                }
-            }
-            progress(Progress { done: total, total });
-            Ok(sums.report())
-        })
+                    progress(Progress { done: total, total });
+                    Ok(sums.report())
+                })
+            },
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod appending;
 mod as_of;
+mod audited_reads;
 mod audits;
 mod closing;
 mod correlation;

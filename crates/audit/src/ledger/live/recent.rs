@@ -7,6 +7,7 @@ use runledger_wal::Seq;
 use super::super::Ledger;
 use super::super::read::StoredEvent;
 use crate::query::matching::Matcher;
+use crate::read_audit::Question;
 use crate::{EventFilter, Order, QueryError, UnsupportedFilter};
 
 /// How many events are looked at in one go, where the newest are not enough.
@@ -54,7 +55,10 @@ impl Ledger {
     ///
     /// The log can't be read.
     pub fn recent(&self, limit: usize) -> Result<Recent, QueryError> {
-        self.search_recent(None, limit)
+        self.recorded(
+            || Question::new("recent").number("limit", limit as u64),
+            |ledger| ledger.search_recent(None, limit),
+        )
     }
 
     /// The newest of the events in memory that match `filter`, at most as many as its limit, in its order, which goes by
@@ -79,12 +83,17 @@ impl Ledger {
     ///
     /// The filter asks for a page, or as of a moment; the log can't be read.
     pub fn recent_matching(&self, filter: &EventFilter) -> Result<Recent, QueryError> {
-        UnsupportedFilter::refuse_past(filter)?;
-        let mut recent = self.search_recent(Some(&Matcher::new(filter)), filter.limit)?;
-        if filter.order == Order::Descending {
-            recent.events.reverse();
-        }
-        Ok(recent)
+        self.recorded(
+            || Question::new("recent").events(filter),
+            |ledger| {
+                UnsupportedFilter::refuse_past(filter)?;
+                let mut recent = ledger.search_recent(Some(&Matcher::new(filter)), filter.limit)?;
+                if filter.order == Order::Descending {
+                    recent.events.reverse();
+                }
+                Ok(recent)
+            },
+        )
     }
 
     /// Goes back from the newest event until enough match, or no more are kept.

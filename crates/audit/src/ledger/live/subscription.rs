@@ -21,6 +21,7 @@ use super::ring::Ring;
 use super::slot::Slot;
 use super::subscribers::Enrolled;
 use crate::query::matching::Matcher;
+use crate::read_audit::Question;
 use crate::{ErrorClass, EventFilter, QueryError, UnsupportedFilter};
 
 /// After so many pieces of the log without a match it is looked whether the deadline passed.
@@ -146,27 +147,32 @@ impl Ledger {
         filter: &EventFilter,
         from: impl Into<SubscribeFrom>,
     ) -> Result<Subscription, QueryError> {
-        UnsupportedFilter::refuse_bounds(filter)?;
-        let (log, live) = (self.core.log.clone(), &self.core.live);
-        let durable_end = log.durable_end()?;
-        let next = match from.into() {
-            SubscribeFrom::Seq(seq) => seq,
-            SubscribeFrom::Now => durable_end,
-        };
-        Ok(Subscription {
-            ring: Arc::clone(&live.ring),
-            log,
-            wanted: Matcher::new(filter),
-            next,
-            ready: VecDeque::new(),
-            place: Enrolled::new(&live.subscribers, next),
-            lag_events_max: None,
-            lag_from: durable_end,
-            was_told: false,
-            has_ended: false,
-            #[cfg(feature = "tokio")]
-            waiting: task::Waiting::default(),
-        })
+        self.recorded(
+            || Question::new("subscribe").events(filter),
+            |ledger| {
+                UnsupportedFilter::refuse_bounds(filter)?;
+                let (log, live) = (ledger.core.log.clone(), &ledger.core.live);
+                let durable_end = log.durable_end()?;
+                let next = match from.into() {
+                    SubscribeFrom::Seq(seq) => seq,
+                    SubscribeFrom::Now => durable_end,
+                };
+                Ok(Subscription {
+                    ring: Arc::clone(&live.ring),
+                    log,
+                    wanted: Matcher::new(filter),
+                    next,
+                    ready: VecDeque::new(),
+                    place: Enrolled::new(&live.subscribers, next),
+                    lag_events_max: None,
+                    lag_from: durable_end,
+                    was_told: false,
+                    has_ended: false,
+                    #[cfg(feature = "tokio")]
+                    waiting: task::Waiting::default(),
+                })
+            },
+        )
     }
 }
 
