@@ -27,4 +27,5 @@ fn a_ledger_answers_what_its_log_says() {
     questions::readers_answer_what_the_log_says().unwrap();
     questions::an_index_of_another_past_is_not_believed().unwrap();
     questions::an_event_that_is_sent_again_is_stored_once().unwrap();
+    questions::a_run_ends_once().unwrap();
 }

@@ -97,6 +97,14 @@ pub struct RunStatusChanged {
     pub extra: Extra,
 }
 
+impl RunStatusChanged {
+    /// A change into this state.
+    #[must_use]
+    pub const fn new(status: RunStatus) -> Self {
+        Self { status, ended_at: None, reason: None, extra: Extra::new() }
+    }
+}
+
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunFinished {
@@ -112,6 +120,15 @@ pub struct RunFinished {
     pub statistics: RunStatistics,
     /// Unknown fields.
     pub extra: Extra,
+}
+
+impl RunFinished {
+    /// An end in this state, of which nothing else is said.
+    #[must_use]
+    pub fn new(status: RunStatus) -> Self {
+        let statistics = RunStatistics::default();
+        Self { status, ended_at: None, output: None, error: None, statistics, extra: Extra::new() }
+    }
 }
 
 /// Figures of a run, as its caller gives them. Those that are `None` are rolled up from the run's own events.

@@ -195,6 +195,26 @@ pub enum AppendError {
         /// Where it is stored.
         seq: Seq,
     },
+    /// The run has ended, and the event says otherwise. See [`Ledger::finish_run`](crate::Ledger::finish_run).
+    #[error("run {run_id:?} has ended by record {seq}, and this says otherwise")]
+    RunFinished {
+        /// The run.
+        run_id: String,
+        /// The event that ended it.
+        seq: Seq,
+    },
+    /// The entry of the run's log is already stored with other content.
+    #[error(
+        "entry {sequence} of the log of run {run_id:?} is already stored as record {seq}, with other content"
+    )]
+    LogEntry {
+        /// The run.
+        run_id: String,
+        /// The number of the entry.
+        sequence: u64,
+        /// Where it is stored.
+        seq: Seq,
+    },
     /// Whether the id was stored before could not be found out.
     #[error("cannot find out whether the event is stored")]
     Lookup(#[from] QueryError),
@@ -214,9 +234,24 @@ impl AppendError {
             | Self::Encode(_)
             | Self::Name(_)
             | Self::Conflict { .. }
-            | Self::QueryConflict { .. } => ErrorClass::Refused,
+            | Self::QueryConflict { .. }
+            | Self::RunFinished { .. }
+            | Self::LogEntry { .. } => ErrorClass::Refused,
             Self::Log(_) => ErrorClass::Storage,
         }
+    }
+
+    /// Whether the event contradicts what is stored: its id, its query id, the end of its run, or the entry of its run's
+    /// log is there with other content.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict { .. }
+                | Self::QueryConflict { .. }
+                | Self::RunFinished { .. }
+                | Self::LogEntry { .. }
+        )
     }
 
     /// Whether the event may be stored in spite of the error.

@@ -4,8 +4,9 @@
 //! so that replay after a crash, a rebuild and the first pass give the same index. Aggregates are written as absolute
 //! values in the batch of the events that they cover.
 //!
-//! It never fails for what a record says: a damaged record, a payload that is no readable event, and an id that was used
-//! before, are noted under the anomaly tag, told to whoever opens the ledger, and left out of the streams.
+//! It never fails for what a record says: a damaged record, a payload that is no readable event, an id that was used before,
+//! and what can be said only once and was said before (see `claim`), are noted under the anomaly tag, told to whoever opens
+//! the ledger, and left out of the streams.
 
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ use runledger_ingest::{Indexer, Pending, Resume};
 use runledger_wal::{Damage, Leaf, LedgerId, Reader, Record, Seq};
 
 use crate::checkpoint::Checkpoint;
+use crate::claim::{self, Claim};
 use crate::key::run::RunRecord;
 use crate::key::stream::Names;
 use crate::key::{self, Position};
@@ -80,6 +82,10 @@ impl EventIndexer {
         if self.is_superseded(event.event_id, pending)? {
             return Ok(());
         }
+        if let Some(reason) = self.refusal(event, pending)? {
+            note(pending, *seq, &reason);
+            return Ok(());
+        }
         if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
             self.supersede(old, placed, pending)?;
         }
@@ -96,6 +102,43 @@ impl EventIndexer {
         Ok(any && pending.get(key::superseded::key(event))?.is_some())
     }
 
+    /// Why an event does not count beside what was claimed before it, if so. Most events claim nothing.
+    fn refusal(&self, event: &Event, pending: &mut Pending<'_>) -> Result<Option<String>, IndexError> {
+        let Some(claim) = Claim::of(event) else { return Ok(None) };
+        let Some(first) = self.claimed(claim, pending)? else { return Ok(None) };
+        if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
+            let newest = newest_version(old, pending)?;
+            if seq_of(newest, pending)? == Some(first) {
+                return Ok(None);
+            }
+        }
+        let repeats = self.read(first)?.is_some_and(|stored| claim::is_same(&stored, event));
+        Ok(Some(match claim {
+            _ if repeats => format!("says again what Seq {first} said of the run"),
+            Claim::State { .. } => format!("contradicts Seq {first}, by which the run had ended"),
+            Claim::LogEntry { sequence, .. } => {
+                format!("contradicts Seq {first}, which is entry {sequence} of the run's log")
+            }
+        }))
+    }
+
+    /// The event that claimed the same before.
+    fn claimed(&self, claim: Claim<'_>, pending: &mut Pending<'_>) -> Result<Option<Seq>, IndexError> {
+        match claim {
+            Claim::State { run_id, .. } => {
+                let end_seq = match self.runs.get(run_id) {
+                    Some(changed) => changed.after.end_seq,
+                    None => stored_run(run_id, pending)?.and_then(|record| record.end_seq),
+                };
+                Ok(end_seq.map(Seq::new))
+            }
+            Claim::LogEntry { run_id, sequence } => {
+                let value = pending.get(key::run_log::key(run_id, sequence))?;
+                Ok(value.map(|value| key::run_log::decode_value(&value)).transpose()?)
+            }
+        }
+    }
+
     /// Marks `old`, and the version that had replaced it before, as replaced by `placed`.
     fn supersede(
         &mut self,
@@ -103,28 +146,31 @@ impl EventIndexer {
         placed: &Placed,
         pending: &mut Pending<'_>,
     ) -> Result<(), IndexError> {
-        let mut newest_before = old;
-        // Each of them names a version that came after it, so that this ends.
-        while let Some(value) = pending.get(key::superseded::key(newest_before))? {
-            newest_before = key::superseded::decode_value(&value)?.1;
-        }
+        let newest_before = newest_version(old, pending)?;
         self.any_superseded = Some(true);
         let value = key::superseded::value(placed.seq, placed.event.event_id);
         pending.put(key::superseded::key(old), value.clone());
         pending.put(key::superseded::key(newest_before), value);
-        match pending.get(key::event_id::key(newest_before))? {
-            Some(seq) => self.retract(key::event_id::decode_value(&seq)?, placed.seq, pending),
+        match seq_of(newest_before, pending)? {
+            Some(seq) => self.retract(seq, placed.seq, pending),
             None => Ok(()),
         }
     }
 
     fn retract(&mut self, seq: Seq, by: Seq, pending: &mut Pending<'_>) -> Result<(), IndexError> {
+        if pending.get(key::anomaly::key(seq))?.is_some() {
+            // It never counted.
+            return Ok(());
+        }
         let Some(event) = self.read(seq)? else { return Ok(()) };
         let placed = Placed { event, seq };
         if planted(Bug::CountSuperseded) {
             return Ok(());
         }
         pending.end(placed.position().into(), by.get());
+        if let Some(Claim::LogEntry { run_id, sequence }) = Claim::of(&placed.event) {
+            pending.delete(key::run_log::key(run_id, sequence));
+        }
         // The source id's entry stays: it is overwritten when the newer version has the same source id, and tells an
         // importer otherwise that this source was seen.
         self.change_run(&placed.event, by, pending, |record| rollup::retract(record, &placed.event, seq))
@@ -144,6 +190,9 @@ impl EventIndexer {
             let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
             pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
         }
+        if let Some(Claim::LogEntry { run_id, sequence }) = Claim::of(event) {
+            pending.put(key::run_log::key(run_id, sequence), key::run_log::value(*seq));
+        }
         self.change_run(event, *seq, pending, |record| rollup::add(record, event, *seq))
     }
 
@@ -161,8 +210,7 @@ impl EventIndexer {
             after.changed_seq = by.get();
             return Ok(());
         }
-        let before =
-            pending.get(key::run::key(run_id))?.map(|value| RunRecord::decode(&value)).transpose()?;
+        let before = stored_run(run_id, pending)?;
         let mut after = before.clone().unwrap_or_default();
         change(&mut after);
         after.changed_seq = by.get();
@@ -182,6 +230,27 @@ fn claim_query_id(query_id: QueryId, placed: &Placed, pending: &mut Pending<'_>)
     let content = if first_digest == digest { "" } else { ", with other content" };
     note(pending, placed.seq, &format!("repeats the query id of Seq {first}{content}"));
     Ok(false)
+}
+
+/// The record of a run that the batch has not changed.
+fn stored_run(run_id: &str, pending: &mut Pending<'_>) -> Result<Option<RunRecord>, IndexError> {
+    Ok(pending.get(key::run::key(run_id))?.map(|value| RunRecord::decode(&value)).transpose()?)
+}
+
+/// The newest version of an event, itself if none replaced it.
+fn newest_version(event: EventId, pending: &mut Pending<'_>) -> Result<EventId, IndexError> {
+    let mut newest = event;
+    // Each of them names a version that came after it, so that this ends.
+    while let Some(value) = pending.get(key::superseded::key(newest))? {
+        newest = key::superseded::decode_value(&value)?.1;
+    }
+    Ok(newest)
+}
+
+/// The first event of this id.
+fn seq_of(event: EventId, pending: &mut Pending<'_>) -> Result<Option<Seq>, IndexError> {
+    let value = pending.get(key::event_id::key(event))?;
+    Ok(value.map(|value| key::event_id::decode_value(&value)).transpose()?)
 }
 
 /// Notes a record that stays out of the streams.

@@ -8,11 +8,12 @@
 //! | 01 | event id | `Seq`, as short as it is | `event_id` |
 //! | 02 | hash of a source id, hash of its session | `Seq`, digest | `source_id` |
 //! | 03 | id of a superseded event | `Seq` and id of its newest version | `superseded` |
-//! | 04 | `Seq` of a record that is damaged, no readable event, or repeats an event id | why | `anomaly` |
+//! | 04 | `Seq` of a record that is damaged, no readable event, or that can't count beside an earlier one | why | `anomaly` |
 //! | 05 | query id | `Seq` and digest of its audit | `query_id` |
 //! | 20 | run id | the run's figures | `run` |
 //! | 21 | start of a run, its first `Seq` | run id | `run_start` |
 //! | 23 | id of a run that is at work | its writer's instance | `live_run` |
+//! | 24 | run id, number of an entry of its log | `Seq`, as short as it is | `run_log` |
 //! | 25 | dimension and value of a run, its start, its first `Seq` | run id | `run_value` |
 //! | 26 | end of a run, its first `Seq` | run id | `run_end` |
 //!
@@ -30,6 +31,7 @@ pub(crate) mod live_run;
 pub(crate) mod query_id;
 pub(crate) mod run;
 pub(crate) mod run_end;
+pub(crate) mod run_log;
 pub(crate) mod run_place;
 pub(crate) mod run_start;
 pub(crate) mod run_value;
@@ -57,6 +59,7 @@ pub(crate) enum Tag {
     Run = 0x20,
     RunStart = 0x21,
     LiveRun = 0x23,
+    RunLog = 0x24,
     RunValue = 0x25,
     RunEnd = 0x26,
 }

@@ -26,6 +26,7 @@ mod audit_filter;
 mod audited_query;
 pub mod body;
 mod checkpoint;
+mod claim;
 mod codec;
 mod content;
 mod correlation_chain;
@@ -60,6 +61,7 @@ mod run_summary;
 mod salt;
 mod sink;
 mod source_digest;
+mod task_run;
 mod time;
 mod trace;
 mod usage;
@@ -93,8 +95,8 @@ pub use kind::Kind;
 pub use ledger::{
     Ancestry, AncestryEnd, BatchError, Health, IndexHealth, IndexState, IndexStatus, Ledger, LedgerOptions,
     LedgerStats, LiveHealth, OpenReport, Page, Progress, ProgressCallback, QueueHealth, Receipt, Recent,
-    RunListCost, SourceEntry, StoredEvent, StoredRecord, Submitted, SubscribeFrom, Subscription,
-    SubscriptionError, Tail, ValueCounts,
+    RunListCost, RunLogEntry, RunLogPage, SourceEntry, StoredEvent, StoredRecord, Submitted, SubscribeFrom,
+    Subscription, SubscriptionError, Tail, ValueCounts,
 };
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
@@ -120,6 +122,7 @@ pub use sink::{
     SinkStats, StoreError, StoreFailure, TryRecordError, Undelivered, Unstored,
 };
 pub use source_digest::SourceDigest;
+pub use task_run::{NewRun, TaskRun};
 pub use time::{ParseTimestampError, Timestamp};
 pub use trace::{Trace, TraceQuestion, TracedSource};
 pub use usage::{Days, FAILURE_OUTCOMES, UsageBy, UsageFigures, UsageGroup, UsageReport, is_failure};

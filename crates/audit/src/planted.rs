@@ -15,4 +15,6 @@ runledger_store::planted_bugs! {
     IgnoreTail = "ignore-tail",
     /// An event is appended without asking the index for its id.
     NeverLookUpIds = "never-look-up-ids",
+    /// What can be said only once is not compared with what was said before.
+    ForgetClaims = "forget-claims",
 }

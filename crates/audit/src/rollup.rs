@@ -2,12 +2,13 @@
 //!
 //! INVARIANT: a run's totals, start, end and state depend on the set of its events that are not superseded (and on
 //! `Seq` order among those that set its state), so that importing the parts of a session in any order gives the same
-//! figures. The times of first and last activity cover superseded events too: they happened.
+//! figures. The times of first and last activity cover superseded events too: they happened. What is said of the state
+//! of a run that has ended never comes here (see `claim`).
 
 use runledger_wal::Seq;
 
 use crate::key::run::{RunRecord, Totals};
-use crate::{Body, Event, RunStatus, Timestamp};
+use crate::{Body, Event, RunStatus, Timestamp, claim};
 
 /// Adds what `event` says to its run's record.
 pub(crate) fn add(record: &mut RunRecord, event: &Event, seq: Seq) {
@@ -42,10 +43,11 @@ pub(crate) fn retract(record: &mut RunRecord, event: &Event, seq: Seq) {
         (record.started_seq, record.started_at, record.started_status) = (None, None, 0);
     }
     if record.finished_seq == seq {
-        (record.finished_seq, record.ended_at) = (None, None);
+        record.finished_seq = None;
     }
     if record.status_seq == seq {
         (record.status_seq, record.status) = (None, 0);
+        (record.ended_at, record.end_seq) = (None, None);
     }
     let share = share_of(event);
     let totals = &mut record.totals;
@@ -70,6 +72,9 @@ pub(crate) fn started_at(record: &RunRecord) -> Timestamp {
 
 fn add_state(record: &mut RunRecord, event: &Event, seq: Seq) {
     let time = event.timestamp;
+    if claim::ends_run(&event.body) {
+        record.end_seq = Some(seq.get());
+    }
     match &event.body {
         Body::RunStarted(started) => {
             record.started_seq = Some(seq.get());

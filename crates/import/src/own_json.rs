@@ -113,7 +113,7 @@ fn line_id(bytes: &[u8]) -> String {
 
 /// Whether an append failed for what the event says, rather than for the state of the ledger.
 fn is_about_the_event(error: &AppendError) -> bool {
-    matches!(error, AppendError::Conflict { .. } | AppendError::Encode(_) | AppendError::Name(_))
+    error.is_conflict() || matches!(error, AppendError::Encode(_) | AppendError::Name(_))
 }
 
 fn sentence(error: &AppendError) -> String {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use runledger_audit::{Body, Custom, Durability, Event, EventFilter, Ledger, Seq, StoredEvent, Timestamp};
+use runledger_audit::{
+    Body, Custom, Durability, Event, EventFilter, Ledger, RunFinished, RunStatus, Seq, StoredEvent, Timestamp,
+};
 
 use super::following::folder;
 use super::life::works;
@@ -160,6 +162,26 @@ pub fn an_event_that_is_sent_again_is_stored_once() -> Result<(), Violation> {
     }
     let end = works("asking", ledger.durable_end())?;
     claim(end == Seq::new(3), "an event that is sent again is stored once", || format!("{end} records"))
+}
+
+/// A run ends once: another end is refused while the first is on its way and once it is stored.
+///
+/// # Errors
+///
+/// It ends twice.
+pub fn a_run_ends_once() -> Result<(), Violation> {
+    let (_folder, path) = folder()?;
+    let end = |status| Event::new(Body::RunFinished(RunFinished::new(status))).with_run("run");
+    let ledger = open(&path)?;
+    works("appending", ledger.append(end(RunStatus::Completed)))?;
+    let in_flight = ledger.append(end(RunStatus::Failed));
+    works("closing", ledger.close())?;
+    let ledger = open(&path)?;
+    let stored = ledger.append(end(RunStatus::Failed));
+    let run = works("asking", ledger.run("run"))?;
+    let status = run.map(|run| run.status);
+    let refused = in_flight.is_err() && stored.is_err() && status == Some(RunStatus::Completed);
+    claim(refused, "a run ends once", || format!("{in_flight:?}, {stored:?}, {status:?}"))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), Violation> {

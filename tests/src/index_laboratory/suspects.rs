@@ -11,12 +11,13 @@ const STATES_MAX: u64 = 6_000;
 type Detective = (&'static str, fn() -> Result<(), Violation>);
 
 /// In the order in which they are asked.
-const DETECTIVES: [Detective; 10] = [
+const DETECTIVES: [Detective; 11] = [
     ("pages", questions::pages_are_the_answer),
     ("counts", questions::counts_leave_out_what_was_replaced),
     ("readers", questions::readers_answer_what_the_log_says),
     ("another past", questions::an_index_of_another_past_is_not_believed),
     ("ids", questions::an_event_that_is_sent_again_is_stored_once),
+    ("ends", questions::a_run_ends_once),
     ("views", following::views_show_whole_batches),
     ("another log", following::an_index_of_another_log_is_emptied),
     ("refused changes", following::a_refused_change_loses_no_record),

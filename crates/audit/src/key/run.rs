@@ -60,6 +60,8 @@ pub(crate) struct RunRecord {
     /// The newest `run_finished` event of the run.
     pub(crate) finished_seq: Option<u64>,
     pub(crate) ended_at: Option<i64>,
+    /// The event since which nothing more can be said of the state.
+    pub(crate) end_seq: Option<u64>,
     pub(crate) session_id: Option<String>,
     pub(crate) agent_id: Option<String>,
     pub(crate) skill_id: Option<String>,

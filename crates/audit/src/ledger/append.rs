@@ -5,9 +5,11 @@ use runledger_wal::{Durability, Leaf, LeafFunction as _, Seq, Ticket, Wal};
 
 use super::Ledger;
 use super::ask::Asker;
+use super::claims::{ClaimsInFlight, Standing};
 use super::in_flight::{Entry, InFlight};
 use super::interruptions::Interruptions;
 use super::read::seq_of;
+use crate::claim::Claim;
 use crate::planted::{Bug, planted};
 use crate::salt;
 use crate::{
@@ -22,6 +24,8 @@ pub(super) struct Writer {
     pub(super) in_flight: Mutex<InFlight>,
     /// Locked while `in_flight` is.
     pub(super) audits_in_flight: Mutex<InFlight<QueryId>>,
+    /// Locked while `in_flight` is.
+    claims_in_flight: Mutex<ClaimsInFlight>,
 }
 
 impl Writer {
@@ -29,7 +33,8 @@ impl Writer {
     pub(super) fn new(log: Wal, instance: WriterInstance, interruptions: Interruptions) -> Self {
         let in_flight = Mutex::new(InFlight::behind(log.durable_end()));
         let audits_in_flight = Mutex::new(InFlight::behind(log.durable_end()));
-        Self { log, instance, interruptions, in_flight, audits_in_flight }
+        let claims_in_flight = Mutex::default();
+        Self { log, instance, interruptions, in_flight, audits_in_flight, claims_in_flight }
     }
 
     pub(super) fn close(&self) -> Result<(), CloseError> {
@@ -46,7 +51,8 @@ pub struct Receipt {
     pub event_id: EventId,
     /// The hash that commits to it.
     pub leaf: Leaf,
-    /// Whether it was stored before, with the same content, and nothing was appended now.
+    /// Whether it was stored before, with the same content, and nothing was appended now. The other fields are those of the
+    /// event that is stored: one of another id, where a run's end or an entry of its log was said again.
     pub duplicate: bool,
 }
 
@@ -71,6 +77,11 @@ pub(super) enum Place {
 }
 
 impl Submitted {
+    /// What an earlier event says already, which is durable.
+    pub(super) fn stored(event_id: EventId, seq: Seq, leaf: Leaf) -> Self {
+        Self { event_id, place: Place::Stored { seq, leaf } }
+    }
+
     /// The event's number in the log.
     #[must_use]
     pub fn seq(&self) -> Seq {
@@ -160,14 +171,18 @@ impl Ledger {
     /// while the index is paused, can't be written or is built anew, an event from before can't be looked up: the same
     /// id is then stored once more, counts once, and is listed by [`Ledger::anomalies`]. Appends never wait for that.
     ///
+    /// So it is with what can be said only once, whatever the event's id: how a run ended, and what an entry of its log
+    /// says. The same again gives the receipt of the event that said it first. See [`Ledger::finish_run`] and
+    /// [`Ledger::append_log`].
+    ///
     /// # Durability
     ///
     /// On return the event survives a crash of the process and of the machine, on storage that honours a flush.
     ///
     /// # Errors
     ///
-    /// The event is larger than a record may be; its id is stored with other content; the ledger is open for reading
-    /// only; the log can't be written.
+    /// The event is larger than a record may be; its id is stored with other content; its run has ended otherwise; the
+    /// entry of its run's log is stored with other content; the ledger is open for reading only; the log can't be written.
     pub fn append(&self, event: Event) -> Result<Receipt, AppendError> {
         self.submit(event, Durability::Durable)?.wait()
     }
@@ -209,7 +224,23 @@ impl Asker {
             let place = Place::Stored { seq: first.seq, leaf: first.leaf };
             return Ok(Submitted { event_id: first.event.event_id, place });
         }
+        let mut claimed = None;
+        if let Some(claim) = Claim::of(&event) {
+            let mut claims = writer.claims_in_flight.lock();
+            claims.forget_before(forgotten_end);
+            match self.standing(&event, claim, &claims, forgotten_end)? {
+                Standing::Free { replaced } => claimed = Some((claim, replaced)),
+                Standing::Replaced => {}
+                Standing::Taken(earlier) => {
+                    drop((claims, in_flight));
+                    return self.claimed_before(&event, claim, earlier);
+                }
+            }
+        }
         let ticket = writer.log.submit_prepared(&prepared, durability)?;
+        if let Some((claim, replaced)) = claimed {
+            writer.claims_in_flight.lock().insert(claim, event_id, replaced, ticket.clone());
+        }
         in_flight.insert(event_id, Entry { ticket: ticket.clone(), salt });
         if let Body::QueryAudit(audit) = &event.body {
             let entry = Entry { ticket: ticket.clone(), salt };

@@ -14,6 +14,7 @@ use super::Ledger;
 use super::append::{Receipt, Writer};
 use super::ask::Asker;
 use super::in_flight::Entry;
+use crate::claim::Claim;
 use crate::{AppendError, Body, Event, EventId, codec, names, salt};
 
 /// At most so many bytes of a batch go into one commit: what waits in memory for a sync, and is sent again as a whole if
@@ -139,7 +140,7 @@ fn ready_for_one_commit<E: Borrow<Event>>(writer: &Writer, events: &[E]) -> Resu
             _ => true,
         };
         let is_first = ids.insert(event.event_id) && is_first_of_its_query;
-        if bytes >= COMMIT_BYTES_MAX || claims_more_than_its_id(event) || !is_first {
+        if bytes >= COMMIT_BYTES_MAX || Claim::of(event).is_some() || !is_first {
             break;
         }
         match Ready::new(writer, event) {
@@ -168,9 +169,4 @@ impl Ready {
         let record = writer.log.prepare(payload)?;
         Ok((Self { event_id: event.event_id, salt, record }, bytes))
     }
-}
-
-/// Whether what becomes of the event depends on more than whether its id is new: on what its run is like by then.
-fn claims_more_than_its_id(event: &Event) -> bool {
-    matches!(event.body, Body::RunStatusChanged(_) | Body::RunFinished(_) | Body::RunLog(_))
 }

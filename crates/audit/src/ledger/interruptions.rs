@@ -92,11 +92,7 @@ impl Asker {
 }
 
 fn interruption(run_id: &str) -> Event {
-    Event::new(Body::RunStatusChanged(RunStatusChanged {
-        status: RunStatus::Interrupted,
-        ended_at: None,
-        reason: Some("its process ended before the run did".to_owned()),
-        extra: Vec::new(),
-    }))
-    .with_run(run_id)
+    let reason = Some("its process ended before the run did".to_owned());
+    let change = RunStatusChanged { reason, ..RunStatusChanged::new(RunStatus::Interrupted) };
+    Event::new(Body::RunStatusChanged(change)).with_run(run_id)
 }

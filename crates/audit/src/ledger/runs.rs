@@ -264,7 +264,7 @@ impl Ledger {
         Ok(summary)
     }
 
-    fn optional_content(
+    pub(super) fn optional_content(
         &self,
         owner: &StoredEvent,
         content: Option<&Content>,

@@ -32,8 +32,9 @@ pub struct LedgerStats {
 }
 
 impl Ledger {
-    /// Records that no query finds, and why: damaged ones, those that are no event this program can read, and those that
-    /// repeat an event id. The first of each range that is damaged stands for all of it.
+    /// Records that no query finds, and why: damaged ones, those that are no event this program can read, those that
+    /// repeat an event id, and those that say again or otherwise what can be said only once (how a run ended, what an entry
+    /// of its log says). The first of each range that is damaged stands for all of it.
     pub fn anomalies(&self) -> Result<Vec<(Seq, String)>, QueryError> {
         self.core.ask(|view, _| anomalies(view))
     }

@@ -19,6 +19,7 @@ mod provenance;
 mod queries;
 mod recent;
 mod run_lists;
+mod run_writes;
 mod runs;
 mod subscriptions;
 mod superseding;

@@ -9,7 +9,8 @@
 use std::collections::HashMap;
 
 use runledger_audit::{
-    Body, Content, Event, Json, RunFinished, RunStarted, RunStatistics, RunStatus, SourceRange, Timestamp,
+    AppendError, Body, Content, Event, Json, RunFinished, RunStarted, RunStatistics, RunStatus, SourceRange,
+    Timestamp,
 };
 use serde_json::value::RawValue;
 
@@ -201,8 +202,11 @@ impl Run {
             }
             event.supersedes = Some(stored.event_id);
         }
-        sink.append(event)?;
-        Ok(())
+        match sink.append(event) {
+            // Somebody who knows said how the run ended. A transcript only shows when it was last heard of.
+            Err(ImportError::Append(AppendError::RunFinished { .. })) => Ok(()),
+            appended => appended.map(drop),
+        }
     }
 
     fn event(&self, session: &Session, time: Timestamp, source_id: String, body: Body) -> Event {

@@ -45,6 +45,26 @@ fn an_event_without_an_id_is_recognised_by_its_source_id_or_its_line() {
 }
 
 #[test]
+fn another_end_of_a_run_and_another_log_entry_of_a_number_are_kept_as_they_are() {
+    let archive = Archive::new();
+    let line = |kind: &str, body: &str| format!(r#"{{"kind":"{kind}","runId":"r","body":{body}}}"#);
+    let entry = |text: &str| line("run_log", &format!(r#"{{"sequence":1,"eventType":"{text}"}}"#));
+    let lines = [
+        line("run_finished", r#"{"status":"completed"}"#),
+        line("run_finished", r#"{"status":"failed"}"#),
+        entry("a"),
+        entry("b"),
+    ]
+    .join("\n");
+    let report = import(&archive, &lines);
+    assert_eq!((report.appended, report.unparsed), (4, 2));
+    let run = archive.ledger.run("r").unwrap().unwrap();
+    assert_eq!(run.status, runledger_audit::RunStatus::Completed);
+    assert_eq!(archive.ledger.anomalies().unwrap(), []);
+    assert_eq!(import(&archive, &lines).appended, 0);
+}
+
+#[test]
 fn a_contradiction_and_what_is_no_event_are_kept_as_they_are() {
     let archive = Archive::new();
     let other = GIVEN.replace("hello", "goodbye");

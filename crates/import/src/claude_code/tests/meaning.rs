@@ -1,6 +1,6 @@
 //! What lines mean: messages, answers, tool calls, runs.
 
-use runledger_audit::{Body, Kind, StoredEvent};
+use runledger_audit::{Body, Kind, RunFinished, RunStatus, StoredEvent};
 
 use super::{answer, asked, calls, counts, line, line_of, session, tool_use, tools};
 use crate::testing::Archive;
@@ -25,6 +25,19 @@ fn lines_answers_tools_and_the_run_are_found_and_a_second_import_appends_nothing
 
     let again = archive.import(&text);
     assert_eq!((again.appended, counts(again), again.runs), (0, (9, 9, 0), 1));
+    assert_eq!(archive.transcript("s"), text.as_bytes());
+}
+
+#[test]
+fn a_run_whose_end_somebody_else_has_told_keeps_it() {
+    let archive = Archive::new();
+    archive.ledger.finish_run("s", RunFinished::new(RunStatus::Failed)).unwrap();
+    let text = session().join("\n");
+    // All but the end.
+    assert_eq!(archive.import(&text).appended, 14);
+    let run = archive.ledger.run("s").unwrap().unwrap();
+    assert_eq!((run.goal.as_str(), run.status), ("mend the mill", RunStatus::Failed));
+    assert_eq!(archive.import(&text).appended, 0);
     assert_eq!(archive.transcript("s"), text.as_bytes());
 }
 
