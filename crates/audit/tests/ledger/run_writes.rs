@@ -118,17 +118,17 @@ fn a_finish_that_supersedes_the_earlier_one_is_a_new_version() {
     let newer = |old: &Event, status| Event { supersedes: Some(old.event_id), ..finished("r", status) };
     let second = newer(&first, RunStatus::Failed);
     let third = newer(&second, RunStatus::Timeout);
-    // In flight one after the other, then stored.
+    // A late replacement of an old version replaces the newest: in flight one after the other, then stored.
+    let late = newer(&first, RunStatus::Completed);
     ledger.pause_index().unwrap();
-    for event in [&first, &second, &third] {
+    for event in [&first, &second, &third, &late] {
         drop(ledger.submit(event.clone(), Durability::Buffered).unwrap());
     }
     ledger.sync().unwrap();
     ledger.resume_index().unwrap();
-    assert_eq!(status(&ledger, "r"), RunStatus::Timeout);
-    // A late replacement of an old version replaces the newest.
-    ledger.append(newer(&first, RunStatus::Completed)).unwrap();
     assert_eq!(status(&ledger, "r"), RunStatus::Completed);
+    ledger.append(newer(&second, RunStatus::Timeout)).unwrap();
+    assert_eq!(status(&ledger, "r"), RunStatus::Timeout);
     let unrelated = started("other");
     ledger.append(unrelated.clone()).unwrap();
     assert!(ledger.append(newer(&unrelated, RunStatus::Failed)).is_err());
