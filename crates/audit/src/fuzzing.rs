@@ -7,6 +7,7 @@ use runledger_wal::Seq;
 
 use crate::checkpoint::Checkpoint;
 use crate::key::run::RunRecord;
+use crate::key::run_place::{PLACE_BYTES, RunPlace};
 use crate::key::{self, Position, Tag};
 use crate::{EventFilter, PageToken, Timestamp};
 
@@ -23,17 +24,19 @@ pub enum Part {
     Anomaly,
     /// The key of a run.
     Run,
-    /// The key of a run's start.
+    /// The key of a run in the list by start.
     RunStart,
     /// The key of a run that is at work.
     LiveRun,
+    /// The value under a query id.
+    QueryId,
     /// The checkpoint.
     Checkpoint,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::EventId,
         Part::SourceId,
         Part::Superseded,
@@ -41,6 +44,7 @@ impl Part {
         Part::Run,
         Part::RunStart,
         Part::LiveRun,
+        Part::QueryId,
         Part::Checkpoint,
     ];
 
@@ -48,10 +52,10 @@ impl Part {
     #[must_use]
     pub fn tag(self) -> Option<u8> {
         match self {
-            Part::EventId | Part::SourceId | Part::Superseded | Part::Checkpoint => None,
+            Part::EventId | Part::SourceId | Part::Superseded | Part::QueryId | Part::Checkpoint => None,
             Part::Anomaly => key::anomaly::prefix().first().copied(),
             Part::Run => Some(Tag::Run.byte()),
-            Part::RunStart => key::run_start::bound(Timestamp::from_nanoseconds(0)).first().copied(),
+            Part::RunStart => Some(Tag::RunStart.byte()),
             Part::LiveRun => key::live_run::prefix().first().copied(),
         }
     }
@@ -71,7 +75,12 @@ pub fn recode(part: Part, bytes: &[u8]) -> Option<Vec<u8>> {
         Part::Anomaly => key::anomaly::decode(bytes).ok().map(key::anomaly::key),
         Part::Run => key::run::decode(bytes).ok().map(key::run::key),
         Part::RunStart => {
-            key::run_start::decode(bytes).ok().map(|(time, run)| key::run_start::key(time, run))
+            let place = bytes.strip_prefix(&key::run_start::prefix()[..])?;
+            let place = RunPlace::at_end_of(place).filter(|_| place.len() == PLACE_BYTES)?;
+            Some([key::run_start::prefix(), place.to_bytes().to_vec()].concat())
+        }
+        Part::QueryId => {
+            key::query_id::decode_value(bytes).ok().map(|(seq, digest)| key::query_id::value(seq, digest))
         }
         Part::LiveRun => key::live_run::decode(bytes).ok().map(key::live_run::key),
         Part::Checkpoint => Checkpoint::decode(bytes).ok().map(|checkpoint| checkpoint.encode()),
