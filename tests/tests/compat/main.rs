@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use runledger::{Event, EventFilter, IndexState, Ledger, RunFilter, Seq};
 
-const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];
+const VERSIONS: [&str; 4] = ["v1", "v2", "v3", "v4"];
 
 fn fixture(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(version)
@@ -59,7 +59,6 @@ fn every_frozen_ledger_gives_its_events_and_goes_on() {
 
 /// The index of the fixture is of its own version; this one reads it or builds it again, and says which.
 #[test]
-#[ignore = "until the fixture of key schema 4 is made, when its keys are settled"]
 fn the_newest_fixture_has_an_index_that_fits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");

@@ -68,6 +68,7 @@ impl Drain {
     /// Settles all of a batch, or gives the rest of it up when told to.
     fn store(&mut self, batch: &mut Vec<QueuedEvent>) {
         while !batch.is_empty() {
+            let flushes = self.queue.flushes();
             let (stored, failure) = match self.attempt(batch) {
                 Ok(()) => (batch.len(), None),
                 Err(StoreError { stored, failure }) => (stored.min(batch.len()), Some(failure)),
@@ -87,7 +88,7 @@ impl Drain {
                 Some(StoreFailure::Refused(error)) if !batch.is_empty() => {
                     self.refuse(batch.remove(0), error);
                 }
-                Some(StoreFailure::Failed(_)) => self.wait(failures_in_a_row),
+                Some(StoreFailure::Failed(_)) => self.wait(failures_in_a_row, flushes),
                 Some(StoreFailure::Refused(_)) | None => {}
             }
             self.publish();
@@ -104,11 +105,12 @@ impl Drain {
             .unwrap_or_else(|_| Err(StoreError::failed(0, "storing the events panicked")))
     }
 
-    fn wait(&self, failures_in_a_row: u32) {
+    /// Waits before a retry, unless somebody flushed since the attempt began, when there had been so many `flushes`.
+    fn wait(&self, failures_in_a_row: u32, flushes: u64) {
         self.publish();
         let SinkOptions { retry_delay_min, retry_delay_max, .. } = self.options;
         let delay = retry_delay(failures_in_a_row, retry_delay_min, retry_delay_max);
-        self.queue.wait_to_retry(Instant::now() + delay);
+        self.queue.wait_to_retry(Instant::now() + delay, flushes);
     }
 
     /// Told before it is settled: who flushes finds it told.

@@ -252,10 +252,15 @@ impl Queue {
         state.stats.failures_in_a_row
     }
 
-    /// Waits before a retry: until then, or until somebody flushes or gives up. False if they give up.
-    pub(super) fn wait_to_retry(&self, until: Instant) -> bool {
+    /// How many flushes were asked for.
+    pub(super) fn flushes(&self) -> u64 {
+        self.state.lock().flushes
+    }
+
+    /// Waits before a retry: until then, or until there were more than so many `flushes`, or somebody gives up. False if
+    /// they give up.
+    pub(super) fn wait_to_retry(&self, until: Instant, flushes: u64) -> bool {
         let mut state = self.state.lock();
-        let flushes = state.flushes;
         self.work.wait_while_until(
             &mut state,
             |state| state.flushes == flushes && state.closing != Closing::GivingUp,

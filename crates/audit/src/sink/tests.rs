@@ -296,6 +296,18 @@ fn a_flush_ends_the_wait_before_a_retry() {
 }
 
 #[test]
+fn a_flush_that_comes_while_an_attempt_fails_ends_the_wait_behind_it() {
+    let queue = Queue::new(&SinkOptions::new());
+    queue.push(custom("a")).unwrap();
+    let flushes = queue.flushes();
+    // The attempt is under way; whoever flushes now gives up at once, but has asked.
+    assert!(queue.flush(Instant::now()).is_err());
+    let begin = Instant::now();
+    assert!(queue.wait_to_retry(begin + Duration::from_secs(20), flushes));
+    assert!(begin.elapsed() < Duration::from_secs(20), "nobody ended the wait");
+}
+
+#[test]
 fn a_destination_that_panics_is_tried_again() {
     struct Panics(Double, u32);
     impl Destination for Panics {
