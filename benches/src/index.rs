@@ -11,7 +11,7 @@ use crate::workload::Workload;
     not(feature = "peers"),
     allow(dead_code, unused_imports, reason = "rows are what peers take in instead of events")
 )]
-mod corpus;
+pub(crate) mod corpus;
 mod engine;
 mod engines;
 mod job;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{index, wal};
+use crate::{audit, index, wal};
 
 /// What a worker is asked to do, with one engine in one directory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +34,7 @@ pub(crate) struct Window {
 pub(crate) enum Job {
     Wal(wal::Job),
     Index(index::Job),
+    Audit(audit::Job),
 }
 
 /// What a worker answers: an outcome, or what went wrong.

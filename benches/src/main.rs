@@ -1,11 +1,12 @@
 //! The benchmark harness: parses, chooses workloads, and writes the report.
 //!
-//! There are two benches, each in a folder of its own: `wal` measures the log, `index` what answers queries. What there
-//! is to measure stands in their `table`, what one round does in their `rounds`, what is compared in their `engines`.
+//! There are three benches, each in a folder of its own: `wal` measures the log, `index` what answers queries, `audit` what
+//! stands on both. What there is to measure stands in their `table`, what one round does in their `rounds`, what is compared in their `engines`.
 //! Everything else is shared: how rounds are interleaved, what a report looks like. Every engine runs in a process of its
 //! own, which is this program started again as a `worker`. The report goes to standard output, progress to standard
 //! error.
 
+mod audit;
 mod index;
 mod interleave;
 mod job;
@@ -51,6 +52,13 @@ enum Command {
         common: Arguments,
         #[command(flatten)]
         own: index::Arguments,
+    },
+    /// The audit layer: hand-off, live, recent, chain, trace, provenance, replay.
+    Audit {
+        #[command(flatten)]
+        common: Arguments,
+        #[command(flatten)]
+        own: audit::Arguments,
     },
     #[command(name = process::WORKER, hide = true)]
     Worker,
@@ -102,6 +110,7 @@ fn main() -> Result<()> {
             let workloads = index::workloads(&own, common.quick, common.real_data.as_deref())?;
             measure(&common, workloads)
         }
+        Command::Audit { common, own } => measure(&common, audit::workloads(&own, common.quick)),
         Command::Worker => worker::run(),
     }
 }

@@ -137,12 +137,15 @@ impl Figure {
     pub(crate) fn of(self, outcome: &Outcome) -> f64 {
         let seconds = outcome.elapsed.as_secs_f64();
         let counted = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
+        let quantile_us =
+            |quantile| histogram_of(&outcome.latency_ns).value_at_quantile(quantile) as f64 / 1000.0;
         match self {
             Self::RecordsPerSecond => outcome.records as f64 / seconds,
             Self::BytesPerSecond => outcome.bytes as f64 / seconds,
             Self::Seconds => seconds,
             Self::Milliseconds => seconds * 1000.0,
-            Self::Microseconds => histogram_of(&outcome.latency_ns).value_at_quantile(0.5) as f64 / 1000.0,
+            Self::Microseconds => quantile_us(0.5),
+            Self::MicrosecondsMostly => quantile_us(0.99),
             Self::DeviceBytesPerRecord => counted(outcome.device_bytes) / outcome.records as f64,
             Self::StoredBytesPerEvent => counted(outcome.stored_bytes) / outcome.records as f64,
             Self::AnonymousMebibytes => counted(outcome.anonymous_bytes) / f64::from(1 << 20),
@@ -155,7 +158,7 @@ impl Figure {
             Self::BytesPerSecond => "MB/s",
             Self::Seconds => "s",
             Self::Milliseconds => "ms",
-            Self::Microseconds => "µs",
+            Self::Microseconds | Self::MicrosecondsMostly => "µs",
             Self::DeviceBytesPerRecord => "device bytes/record",
             Self::StoredBytesPerEvent => "bytes/event",
             Self::AnonymousMebibytes => "MiB",
@@ -171,7 +174,7 @@ impl Figure {
                 format!("{:.1}", value / scale)
             }
             Self::Seconds | Self::Milliseconds => format!("{value:.2}"),
-            Self::Microseconds => microseconds(value),
+            Self::Microseconds | Self::MicrosecondsMostly => microseconds(value),
         }
     }
 }

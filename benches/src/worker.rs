@@ -8,7 +8,7 @@ use std::io::{BufRead as _, Write as _};
 use anyhow::{Context as _, Result};
 
 use crate::job::{Job, Outcome, Reply, Request};
-use crate::{index, wal};
+use crate::{audit, index, wal};
 
 /// Works until standard input ends.
 pub(crate) fn run() -> Result<()> {
@@ -25,6 +25,7 @@ fn work(Request { engine, directory, round, job }: &Request) -> Result<Outcome> 
     match job {
         Job::Wal(job) => wal::run(engine, directory, job),
         Job::Index(job) => index::run(engine, directory, *round, job),
+        Job::Audit(job) => audit::run(directory, *round, job),
     }
 }
 

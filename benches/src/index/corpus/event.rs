@@ -44,7 +44,8 @@ pub(super) fn of(number: u64, fact: &Fact, line: Option<&[u8]>) -> Event {
             ..ModelCall::default()
         }),
         _ => Body::RunLog(RunLog {
-            sequence: fact.in_run.into(),
+            // Its own: an entry of a log has its number once.
+            sequence: number,
             event_type: "note".into(),
             payload: content(),
             extra: Vec::new(),

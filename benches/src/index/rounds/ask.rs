@@ -11,11 +11,13 @@ use crate::index::job::Given;
 use crate::index::question::{Answer, Question, Work};
 use crate::job::Outcome;
 use crate::latency::{counts_of, latencies};
+use crate::page_cache;
 
 /// How many answers of a round are compared with those of a look at every event.
 const CHECKED_QUESTIONS: usize = 20;
 
-/// Asks so many questions. As many others of the same kind go before, and don't count.
+/// Asks so many questions. The files are read once before, so that they lie in the cache as far as it holds them, and as many
+/// others of the same kind are asked, which don't count.
 pub(super) fn ask(
     engine: &dyn Engine,
     directory: &Path,
@@ -27,6 +29,7 @@ pub(super) fn ask(
     let corpus = given.corpus()?;
     let warm_up = work.questions(&corpus, 2 * round + 1, questions);
     let measured = work.questions(&corpus, 2 * round, questions);
+    page_cache::fill(directory)?;
     let begin = Instant::now();
     let asking = engine.open(directory, given.indexes, Files::Cached).context("open")?;
     let opened = Some(begin.elapsed());
