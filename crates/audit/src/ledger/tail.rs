@@ -2,12 +2,15 @@
 
 use std::time::Instant;
 
-use runledger_wal::{DurableWait, Seq};
+use runledger_wal::{DurableWait, Record, Scan, Seq};
 
 use super::Ledger;
 use super::read::StoredEvent;
 use crate::QueryError;
 use crate::read_audit::Question;
+
+/// So few records are read one by one; to scan them would read the log in larger pieces.
+const READ_ONE_BY_ONE_MAX: u64 = 8;
 
 /// Events in the order of their `Seq`, superseded ones too, up to the durable end; then more as they become durable.
 ///
@@ -18,6 +21,8 @@ pub struct Tail {
     ledger: Ledger,
     next: Seq,
     end: Seq,
+    /// Goes through the records from `next` on, where there are many.
+    scan: Option<Scan>,
     /// The handle that was asked for the tail, until that is recorded.
     asked: Option<Ledger>,
 }
@@ -27,7 +32,7 @@ impl Ledger {
     #[must_use]
     pub fn tail(&self, from: Seq) -> Tail {
         let asked = self.reader.is_some().then(|| self.clone());
-        Tail { ledger: self.unrecorded(), next: from, end: from, asked }
+        Tail { ledger: self.unrecorded(), next: from, end: from, scan: None, asked }
     }
 }
 
@@ -62,13 +67,34 @@ impl Tail {
         if self.next >= self.end {
             return Ok(None);
         }
-        let event = self.ledger.event_at(self.next)?;
-        self.next = self.next.next();
-        Ok(event)
+        let Some(record) = self.read_record()? else { return Ok(None) };
+        self.next = record.seq().next();
+        StoredEvent::decode(&record).map(Some)
+    }
+
+    fn read_record(&mut self) -> Result<Option<Record>, QueryError> {
+        let log = &self.ledger.core.log;
+        if self.end.get() - self.next.get() > READ_ONE_BY_ONE_MAX && self.scan.is_none() {
+            self.scan = Some(log.scan(self.next));
+        }
+        if let Some(scan) = &mut self.scan {
+            match scan.next() {
+                Some(read) => return Ok(Some(read?)),
+                // It ended where the log did when it began.
+                None => self.scan = None,
+            }
+        }
+        Ok(log.read(self.next)?)
+    }
+
+    /// Behind what an error named.
+    fn go_on_behind(&mut self, at: Seq) {
+        let behind = self.scan.take().map_or(at, |scan| scan.position());
+        self.next = behind.max(self.next).max(at.next());
     }
 }
 
-/// After an error the iterator goes on behind the record that could not be read.
+/// After an error the iterator goes on behind what could not be read: one record, or all that are lost together.
 impl Iterator for Tail {
     type Item = Result<StoredEvent, QueryError>;
 
@@ -76,7 +102,7 @@ impl Iterator for Tail {
         let at = self.next;
         let read = self.read_next();
         if read.is_err() {
-            self.next = at.next();
+            self.go_on_behind(at);
         }
         read.transpose()
     }

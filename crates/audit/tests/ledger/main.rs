@@ -23,6 +23,7 @@ mod run_writes;
 mod runs;
 mod subscriptions;
 mod superseding;
+mod tail;
 mod usage;
 
 use std::path::{Path, PathBuf};
