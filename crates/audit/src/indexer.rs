@@ -8,8 +8,7 @@
 //! and what can be said only once and was said before (see `claim`), are noted under the anomaly tag, told to whoever opens
 //! the ledger, and left out of the streams.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt as _};
 use runledger_ingest::{Indexer, Pending, Resume};
 use runledger_wal::{Damage, Leaf, LedgerId, Reader, Record, Seq};
 

@@ -5,9 +5,10 @@
 //! the log (it is paused, or can't be written) for longer than [`EVENTS_MAX`] events, the oldest are forgotten: memory is
 //! bounded, and the index decides about them when it meets them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hash;
 
+use foldhash::{HashMap, HashMapExt as _};
 use runledger_wal::{Seq, Ticket};
 
 use crate::EventId;
