@@ -22,7 +22,7 @@ fn a_tail_names_a_damaged_record_and_goes_on_behind_it() {
     for from in [0, DAMAGED, EVENTS - 3] {
         let mut tail = reader.tail(Seq::new(from));
         let (mut read, mut errors) = (Vec::new(), 0);
-        while let Some(stored) = tail.next() {
+        for stored in tail.by_ref() {
             match stored {
                 Ok(stored) => read.push(stored.seq.get()),
                 Err(_) => errors += 1,
@@ -53,6 +53,6 @@ fn a_tail_that_came_to_the_end_goes_on_when_there_is_more() {
 fn damage(file: &std::path::Path, text: &str) {
     let mut bytes = std::fs::read(file).unwrap();
     let place = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
-    bytes[place] ^= 1;
+    *bytes.get_mut(place).unwrap() ^= 1;
     std::fs::write(file, bytes).unwrap();
 }
