@@ -92,6 +92,19 @@ impl Ledger {
     ///
     /// What a process that died had acknowledged is there. What it had not may be: whole events, in order.
     ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// assert!(ledger.open_report().created);
+    /// // One writer at a time.
+    /// assert!(Ledger::open(ledger.directory()).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Another process has it open for writing; it is damaged; a newer program wrote it; `directory` holds something
@@ -102,6 +115,22 @@ impl Ledger {
 
     /// Opens the ledger in `directory` for reading, beside a writer or without one. Takes no lock and writes nothing
     /// there.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let reader = Ledger::open_read_only(ledger.directory())?;
+    /// assert!(reader.is_read_only());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// There is no ledger; a newer program wrote it; neither its index nor a temporary one can be used.
     pub fn open_read_only(directory: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open_read_only(directory)
     }
@@ -118,6 +147,18 @@ impl Ledger {
     }
 
     /// The same ledger, whose questions wait at most so long for the index. See [`LedgerOptions::query_wait_max`].
+    ///
+    /// ```
+    /// use runledger_audit::{EventFilter, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let soon = ledger.with_query_wait(std::time::Duration::from_millis(50));
+    /// assert_eq!(soon.count(&EventFilter::default())?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_query_wait(&self, wait_max: Duration) -> Self {
         Self { core: self.core.with_wait(Some(wait_max)), reader: self.reader.clone() }
@@ -125,6 +166,19 @@ impl Ledger {
 
     /// Has the index wait: nothing is written to it from when this returns until [`Ledger::resume_index`]. Appends go
     /// on; questions about what is appended meanwhile wait, at most as long as they may.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.pause_index()?;
+    /// // Appends go on.
+    /// ledger.resume_index()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -145,6 +199,17 @@ impl Ledger {
     }
 
     /// Empties the index and builds it anew from the log, on this thread. Appends go on. `progress` counts records.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.rebuild_index(|progress| println!("{} of {}", progress.done, progress.total))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -172,6 +237,21 @@ impl Ledger {
     }
 
     /// The number of durable records: the `Seq` of the next.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// assert_eq!(ledger.durable_end()?.get(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The watermark can't be read; none for who writes.
     pub fn durable_end(&self) -> Result<Seq, crate::QueryError> {
         Ok(self.core.log.durable_end()?)
     }
@@ -183,6 +263,17 @@ impl Ledger {
     /// to there, and end. The index comes to the same end, unless it is paused or fails, is written out, and stops.
     /// Questions that are under way are answered, and so are later ones about what was indexed. A ledger that is open for
     /// reading only has its subscriptions ended. Whoever closes another clone hears what the first close came to.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.close()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

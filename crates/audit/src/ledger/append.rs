@@ -179,21 +179,77 @@ impl Ledger {
     ///
     /// On return the event survives a crash of the process and of the machine, on storage that honours a flush.
     ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let event = Event::new(Body::Custom(Custom::default()));
+    /// let receipt = ledger.append(event.clone())?;
+    /// // Sent again, it keeps its number.
+    /// let again = ledger.append(event)?;
+    /// assert_eq!((again.seq, again.duplicate), (receipt.seq, true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The event is larger than a record may be; its id is stored with other content; its run has ended otherwise; the
     /// entry of its run's log is stored with other content; the ledger is open for reading only; the log can't be written.
+    #[doc(alias = "record")]
+    #[doc(alias = "save_tool_event")]
+    #[doc(alias = "save_model_event")]
+    #[doc(alias = "save_workspace_event")]
     pub fn append(&self, event: Event) -> Result<Receipt, AppendError> {
         self.submit(event, Durability::Durable)?.wait()
     }
 
     /// Hands an event to the log without waiting. Numbers are given in the order of the calls.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Durability, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let event = || Event::new(Body::Custom(Custom::default()));
+    /// let first = ledger.submit(event(), Durability::Durable)?;
+    /// let other = ledger.submit(event(), Durability::Durable)?;
+    /// // Both are under way, and share a sync.
+    /// assert!(first.wait()?.seq < other.wait()?.seq);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::append`]; what the log says when it is written comes from [`Submitted::wait`].
     pub fn submit(&self, event: Event, durability: Durability) -> Result<Submitted, AppendError> {
         self.core.settle_interruptions();
         self.core.submit(event, durability)
     }
 
     /// Makes everything durable that was submitted so far.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Durability, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let event = Event::new(Body::Custom(Custom::default()));
+    /// drop(ledger.submit(event, Durability::Buffered)?);
+    /// ledger.sync()?;
+    /// assert_eq!(ledger.durable_end()?.get(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The ledger is open for reading only; the log can't be written.
     pub fn sync(&self) -> Result<(), AppendError> {
         let writer = self.core.writer.as_ref().ok_or(AppendError::ReadOnly)?;
         writer.log.sync()?;

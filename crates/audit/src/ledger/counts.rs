@@ -29,6 +29,25 @@ pub struct ValueCounts {
 impl Ledger {
     /// How many events match `filter`, whatever its limit and page. Reads no event, unless a condition of the filter
     /// accepts very many values ([`Ledger::explain`] tells).
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// for run in ["a", "b", "a"] {
+    ///     ledger.append(Event::new(Body::Custom(Custom::default())).with_run(run))?;
+    /// }
+    /// let of_a = EventFilter { run: Some("a".into()), ..EventFilter::default() };
+    /// assert_eq!(ledger.count(&of_a)?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
     pub fn count(&self, filter: &EventFilter) -> Result<u64, QueryError> {
         self.recorded(
             || Question::new("count").events(filter),
@@ -43,6 +62,25 @@ impl Ledger {
 
     /// How many of the events that match `filter` have each value of `dimension`, whatever the filter's limit and page.
     /// Without conditions in the filter, no event is read and no stream joined.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Dimension, Event, EventFilter, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// for run in ["a", "b", "a"] {
+    ///     ledger.append(Event::new(Body::Custom(Custom::default())).with_run(run))?;
+    /// }
+    /// let counts = ledger.count_by(Dimension::Run, &EventFilter::default())?;
+    /// assert_eq!(counts.by_value[0], ("a".to_owned(), 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
     pub fn count_by(&self, dimension: Dimension, filter: &EventFilter) -> Result<ValueCounts, QueryError> {
         self.recorded(
             || Question::new("count_by").text("by", dimension.as_str()).events(filter),

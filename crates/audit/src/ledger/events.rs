@@ -80,6 +80,30 @@ impl Ledger {
     /// pages of an answer all rest on the same events, whatever is appended or superseded between them.
     ///
     /// The answer holds every event that was acknowledged before the call.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, Order};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// for run in ["a", "b", "a"] {
+    ///     ledger.append(Event::new(Body::Custom(Custom::default())).with_run(run))?;
+    /// }
+    /// let mut newest = EventFilter { order: Order::Descending, limit: 2, ..EventFilter::default() };
+    /// let page = ledger.events(&newest)?;
+    /// assert_eq!(page.items[0].seq.get(), 2);
+    /// // The next page goes on where this one ended.
+    /// newest.page = page.next;
+    /// assert_eq!(ledger.events(&newest)?.items[0].seq.get(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there; the page
+    /// token belongs to another question.
     pub fn events(&self, filter: &EventFilter) -> Result<Page<StoredEvent>, QueryError> {
         self.recorded(
             || Question::new("events").events(filter),
@@ -106,6 +130,10 @@ impl Ledger {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::events`], but that a record need not be an event that this program can read.
     pub fn records(&self, filter: &EventFilter) -> Result<Page<StoredRecord>, QueryError> {
         self.recorded(
             || Question::new("records").events(filter),
@@ -114,6 +142,23 @@ impl Ledger {
     }
 
     /// Answers `filter` as [`Ledger::records`] does, and gives what that took in place of the answer.
+    ///
+    /// ```
+    /// use runledger_audit::{EventFilter, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let filter = EventFilter { agent: Some("planner".into()), ..EventFilter::default() };
+    /// let explanation = ledger.explain(&filter)?;
+    /// assert_eq!((explanation.joined.len(), explanation.matches), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::events`].
     pub fn explain(&self, filter: &EventFilter) -> Result<Explanation, QueryError> {
         self.recorded(
             || Question::new("explain").events(filter),

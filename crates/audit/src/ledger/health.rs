@@ -126,6 +126,22 @@ impl Health {
 
 impl Ledger {
     /// How the ledger fares now. Waits for nothing.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let health = ledger.health()?;
+    /// assert!(health.is_well() && health.unsafe_events == 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The log's end can't be read, or how far the index on disk is.
     pub fn health(&self) -> Result<Health, QueryError> {
         let durable_end = self.durable_end()?;
         let writer = self.core.writer.as_ref();

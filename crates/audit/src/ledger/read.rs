@@ -42,6 +42,23 @@ pub struct SourceEntry {
 
 impl Ledger {
     /// The event with this number; nothing if the log is not that long yet.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger, Seq};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// assert!(ledger.event_at(Seq::ZERO)?.is_some());
+    /// assert!(ledger.event_at(Seq::new(7))?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The log can't be read, or is damaged there; the record is no event that this program can read.
     pub fn event_at(&self, seq: Seq) -> Result<Option<StoredEvent>, QueryError> {
         self.recorded(
             || Question::new("event_at").number("seq", seq.get()),
@@ -50,6 +67,24 @@ impl Ledger {
     }
 
     /// The event with this id, superseded or not.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let receipt = ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// let stored = ledger.event(receipt.event_id)?.expect("just appended");
+    /// assert_eq!((stored.seq, stored.leaf), (receipt.seq, receipt.leaf));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
+    #[doc(alias = "get_event")]
     pub fn event(&self, id: EventId) -> Result<Option<StoredEvent>, QueryError> {
         self.recorded(
             || Question::new("event").text("eventId", &id.to_string()),
@@ -61,6 +96,23 @@ impl Ledger {
     }
 
     /// The same as [`Ledger::event`], without decoding it.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let receipt = ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// let record = ledger.record(receipt.event_id)?.expect("just appended");
+    /// assert_eq!(record.decode()?.event_id, receipt.event_id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
     pub fn record(&self, id: EventId) -> Result<Option<StoredRecord>, QueryError> {
         self.recorded(
             || Question::new("record").text("eventId", &id.to_string()),
@@ -72,6 +124,10 @@ impl Ledger {
     }
 
     /// The newest event of `source_id` in a session.
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
     pub fn find_source(
         &self,
         session: Option<&str>,
@@ -89,6 +145,10 @@ impl Ledger {
     }
 
     /// The newest event of `source_id` in whichever session has it; the newest of all if several do.
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
     pub fn find_source_anywhere(&self, source_id: &str) -> Result<Option<SourceEntry>, QueryError> {
         self.recorded(
             || Question::new("find_source").text("sourceId", source_id),
@@ -109,6 +169,10 @@ impl Ledger {
 
     /// What `content` says: itself, or the bytes that it names in an imported line. Nothing if that line is not in
     /// this ledger, or does not hold JSON there.
+    ///
+    /// # Errors
+    ///
+    /// The holder of the line can't be looked up or read.
     pub fn content(&self, owner: &StoredEvent, content: &Content) -> Result<Option<Json>, QueryError> {
         let range = match content {
             Content::Inline(json) => return Ok(Some(json.clone())),

@@ -47,6 +47,20 @@ impl Ledger {
 
     /// The run of this id as it was known then; nothing if it was not.
     ///
+    /// ```
+    /// use runledger_audit::{AsOf, Body, Event, Ledger, RunStarted, RunStatus, Seq};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.append(Event::new(Body::RunStarted(RunStarted::default())).with_run("a"))?;
+    /// assert!(ledger.run_as_of("a", AsOf::Before(Seq::ZERO))?.is_none());
+    /// let then = ledger.run_as_of("a", AsOf::Seq(Seq::ZERO))?.expect("it was known then");
+    /// assert_eq!(then.status, RunStatus::Running);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The index or the log can't be read.

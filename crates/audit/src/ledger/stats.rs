@@ -35,11 +35,41 @@ impl Ledger {
     /// Records that no query finds, and why: damaged ones, those that are no event this program can read, those that
     /// repeat an event id, and those that say again or otherwise what can be said only once (how a run ended, what an entry
     /// of its log says). The first of each range that is damaged stands for all of it.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// assert!(ledger.anomalies()?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
     pub fn anomalies(&self) -> Result<Vec<(Seq, String)>, QueryError> {
         self.core.ask(|view, _| anomalies(view))
     }
 
     /// Sizes and counts. Walks the streams of all kinds: its cost grows with the ledger.
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// assert_eq!(ledger.stats()?.durable_end.get(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The ledger's files can't be looked at; the index can't be read.
     pub fn stats(&self) -> Result<LedgerStats, QueryError> {
         let durable_end = self.durable_end()?;
         let mut events_by_kind = BTreeMap::new();

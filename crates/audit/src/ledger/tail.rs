@@ -29,6 +29,24 @@ pub struct Tail {
 
 impl Ledger {
     /// The events from `from` on, in the order of the log.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger, Seq};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// for run in ["a", "b"] {
+    ///     ledger.append(Event::new(Body::Custom(Custom::default())).with_run(run))?;
+    /// }
+    /// let mut seqs = Vec::new();
+    /// for stored in ledger.tail(Seq::ZERO) {
+    ///     seqs.push(stored?.seq.get());
+    /// }
+    /// assert_eq!(seqs, [0, 1]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn tail(&self, from: Seq) -> Tail {
         let asked = self.reader.is_some().then(|| self.clone());
@@ -45,6 +63,10 @@ impl Tail {
 
     /// Waits until there is another event, also one that another process appends. False if `deadline` passed
     /// first, or the log was closed.
+    ///
+    /// # Errors
+    ///
+    /// The watermark can't be read; none if the writer is in this process.
     pub fn wait(&mut self, deadline: Option<Instant>) -> Result<bool, QueryError> {
         if self.next >= self.end {
             let waited = self.ledger.core.log.wait_durable_past(self.next, deadline)?;
