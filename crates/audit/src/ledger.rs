@@ -25,7 +25,7 @@ mod metrics;
 mod open;
 mod provenance;
 mod read;
-mod recorded;
+mod recorded_reads;
 mod run_figures;
 mod run_logs;
 mod run_selection;

@@ -46,13 +46,13 @@ mod json;
 mod key;
 mod kind;
 mod ledger;
+mod ledger_read;
 mod maintenance;
 mod names;
 mod page_token;
 mod planted;
 mod provenance;
 mod query;
-mod read_audit;
 mod rollup;
 mod run_filter;
 mod run_keys;
@@ -98,6 +98,7 @@ pub use ledger::{
     RunListCost, RunLogEntry, RunLogPage, SourceEntry, StoredEvent, StoredRecord, Submitted, SubscribeFrom,
     Subscription, SubscriptionError, Tail, ValueCounts,
 };
+pub use ledger_read::{LEDGER_READ, LedgerReader};
 pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
 pub use page_token::{PageToken, PageTokenError};
@@ -109,7 +110,6 @@ pub use provenance::{
     ProvenanceFinding, ProvenanceNode, ProvenanceRelation,
 };
 pub use query::matching::UnsupportedFilter;
-pub use read_audit::{LEDGER_READ, LedgerReader};
 pub use run_filter::{RunFilter, RunTime};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;

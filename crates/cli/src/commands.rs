@@ -3,8 +3,8 @@
 mod event_filter;
 mod explanation_json;
 mod grep;
-mod next_page;
 mod opening;
+mod pages;
 
 mod append;
 mod audits;

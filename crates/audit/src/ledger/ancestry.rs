@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::Ledger;
 use super::runs::record_of;
 use crate::key::run::RunRecord;
-use crate::read_audit::Question;
+use crate::ledger_read::Question;
 use crate::{QueryError, RunSummary};
 
 /// The ancestors of a run, and how the chain of them ends.

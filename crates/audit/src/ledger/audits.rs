@@ -12,9 +12,9 @@ use super::ask::Asker;
 use super::events::Page;
 use super::read::StoredEvent;
 use crate::key::{self, stream};
+use crate::ledger_read::Question;
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
-use crate::read_audit::Question;
 use crate::{
     AppendError, AuditAgent, AuditFilter, AuditedQuery, Body, Event, Order, PageToken, QueryAudit,
     QueryError, QueryId, Timestamp,

@@ -16,9 +16,9 @@ use crate::correlation_chain::{
     CHAIN_CORRELATIONS_MAX, CHAIN_EVENTS_MAX, ChainCut, ChainGap, ChainedCorrelation, CorrelationChain,
     cycles,
 };
+use crate::ledger_read::Question;
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
-use crate::read_audit::Question;
 use crate::{Event, EventFilter, QueryError};
 
 impl Ledger {

@@ -7,10 +7,10 @@ use runledger_store::View;
 use super::Ledger;
 use super::answer::{Answer, Found};
 use super::ask::Asker;
+use crate::ledger_read::Question;
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
 use crate::query::values;
-use crate::read_audit::Question;
 use crate::{Dimension, EventFilter, QueryError, codec};
 
 /// With so many values or fewer, a filter is joined with the stream of each; with more, its events are read once.

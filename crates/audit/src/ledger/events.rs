@@ -7,9 +7,9 @@ use super::Ledger;
 use super::answer::{Answer, Found, count_method};
 use super::ask::Asker;
 use super::read::StoredEvent;
+use crate::ledger_read::Question;
 use crate::planted::{Bug, planted};
 use crate::query::plan::Plan;
-use crate::read_audit::Question;
 use crate::{Event, EventFilter, Explanation, PageToken, QueryError, Timestamp, codec};
 
 /// A part of an answer.

@@ -12,13 +12,13 @@ use super::answer::Answer;
 use super::ask::Asker;
 use super::read::StoredEvent;
 use crate::key::Position;
+use crate::ledger_read::Question;
 use crate::provenance::{
     PROVENANCE_EVENTS_MAX, PROVENANCE_NODES_MAX, PROVENANCE_QUERIES_MAX, PROVENANCE_RUNS_MAX, Provenance,
     ProvenanceFinding as Finding, ProvenanceNode as Node, ProvenanceRelation as Relation,
 };
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
-use crate::read_audit::Question;
 use crate::{
     AncestryEnd, AuditedQuery, ContributingAssertion, Event, EventFilter, EventId, Kind, Order, QueryError,
 };

@@ -5,7 +5,7 @@ use runledger_wal::{Leaf, Record, Seq};
 
 use super::events::StoredRecord;
 use super::{Core, Ledger};
-use crate::read_audit::Question;
+use crate::ledger_read::Question;
 use crate::{Content, Event, EventId, Json, QueryError, SourceDigest, Timestamp, codec, key};
 
 /// An event and its place in the log.

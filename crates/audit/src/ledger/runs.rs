@@ -11,7 +11,7 @@ use super::run_selection::RunListCost;
 use crate::key;
 use crate::key::run::RunRecord;
 use crate::key::run_value::RunDimension;
-use crate::read_audit::Question;
+use crate::ledger_read::Question;
 use crate::{AsOf, Body, Content, Json, QueryError, RunFilter, RunStatus, RunSummary};
 
 impl Ledger {

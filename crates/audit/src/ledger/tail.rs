@@ -7,7 +7,7 @@ use runledger_wal::{DurableWait, Record, Scan, Seq};
 use super::Ledger;
 use super::read::StoredEvent;
 use crate::QueryError;
-use crate::read_audit::Question;
+use crate::ledger_read::Question;
 
 /// So few records are read one by one; to scan them would read the log in larger pieces.
 const READ_ONE_BY_ONE_MAX: u64 = 8;

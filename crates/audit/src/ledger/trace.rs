@@ -1,7 +1,7 @@
 //! What an agent looked up, what came back, and from which assertions.
 
 use super::Ledger;
-use crate::read_audit::Question;
+use crate::ledger_read::Question;
 use crate::{QueryError, Trace, TraceQuestion};
 
 impl Ledger {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::answer::{Answer, Found};
 use super::{Ledger, Progress};
+use crate::ledger_read::Question;
 use crate::query::plan::Plan;
-use crate::read_audit::Question;
 use crate::{EventFilter, Kind, QueryError, UsageBy, UsageFigures, UsageGroup, UsageReport, codec};
 
 /// The kinds of events that use something.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use jiff::Zoned;
 use runledger::{AuditAgent, AuditFilter, AuditedQuery, Body, Glob, Ledger, Order, PageToken, Seq};
 
-use super::{Context, next_page, opening};
+use super::{Context, opening, pages};
 use crate::arguments::{AuditArguments, AuditsArguments};
 use crate::audit_text::{AuditTable, answer};
 use crate::event_text::write_field;
@@ -14,16 +14,13 @@ use crate::exit::{Exit, NotFound, Refused};
 use crate::output::Output;
 use crate::time_argument;
 
-/// How many audits are asked for at a time.
-const PAGE_AUDITS: usize = 1_000;
-
 /// Runs `audits`.
 pub(super) fn list(arguments: &AuditsArguments, context: &mut Context) -> Result<Exit> {
     let filter = filter(arguments, &context.now)?;
     let ledger = opening::for_reading(&context.ledger)?;
-    let next = write_audits(&ledger, filter, &mut context.output)?;
+    let next = write_audits(&ledger, &filter, &mut context.output)?;
     context.output.flush()?;
-    next_page::say(next, &context.output);
+    pages::say_next(next, &context.output);
     Ok(Exit::Fine)
 }
 
@@ -49,21 +46,12 @@ fn filter(arguments: &AuditsArguments, now: &Zoned) -> Result<AuditFilter> {
 }
 
 /// Writes the audits that match, up to the filter's limit; says where the next page starts, if there is one.
-fn write_audits(ledger: &Ledger, mut filter: AuditFilter, output: &mut Output) -> Result<Option<PageToken>> {
+fn write_audits(ledger: &Ledger, filter: &AuditFilter, output: &mut Output) -> Result<Option<PageToken>> {
     let mut table = AuditTable::new(output);
-    let mut remaining = filter.limit;
-    while remaining > 0 {
-        filter.limit = remaining.min(PAGE_AUDITS);
-        let page = ledger.audits(&filter)?;
-        page.items.iter().try_for_each(|query| table.add(query, output))?;
-        remaining = remaining.saturating_sub(page.items.len());
-        filter.page = page.next;
-        if filter.page.is_none() {
-            break;
-        }
-    }
+    let ask = |limit, page| ledger.audits(&AuditFilter { limit, page, ..filter.clone() });
+    let next = pages::show(filter.limit, filter.page, ask, |query| table.add(query, output))?;
     table.flush(output)?;
-    Ok(filter.page)
+    Ok(next)
 }
 
 /// Runs `audit`.

@@ -7,14 +7,11 @@ use runledger::{EventFilter, Ledger, Order, PageToken};
 
 use super::explanation_json::ExplanationJson;
 use super::grep::{self, Needle};
-use super::{Context, event_filter, next_page, opening};
+use super::{Context, event_filter, opening, pages};
 use crate::arguments::EventsArguments;
 use crate::event_table::EventTable;
 use crate::exit::Exit;
 use crate::output::Output;
-
-/// How many events are asked for at a time, so that memory does not grow with the limit.
-const PAGE_EVENTS: usize = 1_000;
 
 /// Runs the command.
 pub(super) fn run(arguments: &EventsArguments, context: &mut Context) -> Result<Exit> {
@@ -33,10 +30,10 @@ pub(super) fn run(arguments: &EventsArguments, context: &mut Context) -> Result<
             let needle = Needle::new(text, arguments.ignore_case);
             grep::write_events_with(&needle, &ledger, filter, &mut context.output)?
         }
-        None => write_events(&ledger, filter, &mut context.output)?,
+        None => write_events(&ledger, &filter, &mut context.output)?,
     };
     context.output.flush()?;
-    next_page::say(next, &context.output);
+    pages::say_next(next, &context.output);
     Ok(Exit::Fine)
 }
 
@@ -55,23 +52,12 @@ fn explain(ledger: &Ledger, filter: &EventFilter, output: &mut Output) -> Result
 /// Writes the events that match, up to the filter's limit; says where the next page starts, if there is one.
 pub(super) fn write_events(
     ledger: &Ledger,
-    mut filter: EventFilter,
+    filter: &EventFilter,
     output: &mut Output,
 ) -> Result<Option<PageToken>> {
     let mut table = EventTable::new(output);
-    let mut remaining = filter.limit;
-    while remaining > 0 {
-        filter.limit = remaining.min(PAGE_EVENTS);
-        let page = ledger.events(&filter)?;
-        for stored in &page.items {
-            table.add(ledger, stored, output)?;
-        }
-        remaining = remaining.saturating_sub(page.items.len());
-        filter.page = page.next;
-        if filter.page.is_none() {
-            break;
-        }
-    }
+    let ask = |limit, page| ledger.events(&EventFilter { limit, page, ..filter.clone() });
+    let next = pages::show(filter.limit, filter.page, ask, |stored| table.add(ledger, stored, output))?;
     table.flush(output)?;
-    Ok(filter.page)
+    Ok(next)
 }

@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &RunArguments, context: &mut Context) -> Result<Exi
     }
     let all =
         EventFilter { run: Some(summary.run_id.into()), as_of, limit: usize::MAX, ..EventFilter::default() };
-    events::write_events(&ledger, all, output)?;
+    events::write_events(&ledger, &all, output)?;
     Ok(Exit::Fine)
 }
 

@@ -7,15 +7,12 @@ use jiff::Zoned;
 use runledger::{AncestryEnd, Ledger, Order, PageToken, RunFilter, RunStatus, RunTime};
 use serde_json::json;
 
-use super::{Context, next_page, opening};
+use super::{Context, opening, pages};
 use crate::arguments::RunsArguments;
 use crate::exit::{Exit, NotFound};
 use crate::output::{Output, note, remark};
 use crate::run_table::RunTable;
 use crate::time_argument;
-
-/// How many runs are asked for at a time.
-const PAGE_RUNS: usize = 1_000;
 
 /// Runs the command.
 pub(super) fn run(arguments: &RunsArguments, context: &mut Context) -> Result<Exit> {
@@ -24,9 +21,9 @@ pub(super) fn run(arguments: &RunsArguments, context: &mut Context) -> Result<Ex
     if let Some(run) = &arguments.ancestors_of {
         write_ancestors(&ledger, run, &mut context.output)?;
     } else {
-        let next = write_runs(&ledger, filter, &mut context.output)?;
+        let next = write_runs(&ledger, &filter, &mut context.output)?;
         context.output.flush()?;
-        next_page::say(next, &context.output);
+        pages::say_next(next, &context.output);
     }
     Ok(Exit::Fine)
 }
@@ -100,21 +97,12 @@ fn write_ancestors(ledger: &Ledger, run: &str, output: &mut Output) -> Result<()
 /// Writes the runs that match, up to the filter's limit; says where the next page starts, if there is one.
 pub(super) fn write_runs(
     ledger: &Ledger,
-    mut filter: RunFilter,
+    filter: &RunFilter,
     output: &mut Output,
 ) -> Result<Option<PageToken>> {
     let mut table = RunTable::new(output);
-    let mut remaining = filter.limit;
-    while remaining > 0 {
-        filter.limit = remaining.min(PAGE_RUNS);
-        let page = ledger.run_page(&filter)?;
-        page.items.iter().try_for_each(|run| table.add(run, output))?;
-        remaining = remaining.saturating_sub(page.items.len());
-        filter.page = page.next;
-        if filter.page.is_none() {
-            break;
-        }
-    }
+    let ask = |limit, page| ledger.run_page(&RunFilter { limit, page, ..filter.clone() });
+    let next = pages::show(filter.limit, filter.page, ask, |run| table.add(run, output))?;
     table.flush(output)?;
-    Ok(filter.page)
+    Ok(next)
 }

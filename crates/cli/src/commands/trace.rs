@@ -6,7 +6,7 @@ use anyhow::Result;
 use jiff::Zoned;
 use runledger::{Glob, TraceQuestion, TracedSource};
 
-use super::{Context, audits, next_page, opening};
+use super::{Context, audits, opening, pages};
 use crate::arguments::TraceArguments;
 use crate::audit_text::{short, write_account};
 use crate::exit::Exit;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &TraceArguments, context: &mut Context) -> Result<E
     }
     write_sources(&trace.sources, output)?;
     output.flush()?;
-    next_page::say(trace.next, output);
+    pages::say_next(trace.next, output);
     Ok(Exit::Fine)
 }
 

@@ -6,8 +6,8 @@ use runledger_wal::Seq;
 
 use super::super::Ledger;
 use super::super::read::StoredEvent;
+use crate::ledger_read::Question;
 use crate::query::matching::Matcher;
-use crate::read_audit::Question;
 use crate::{EventFilter, Order, QueryError, UnsupportedFilter};
 
 /// How many events are looked at in one go, where the newest are not enough.

@@ -20,8 +20,8 @@ use super::super::read::StoredEvent;
 use super::ring::Ring;
 use super::slot::Slot;
 use super::subscribers::Enrolled;
+use crate::ledger_read::Question;
 use crate::query::matching::Matcher;
-use crate::read_audit::Question;
 use crate::{ErrorClass, EventFilter, QueryError, UnsupportedFilter};
 
 /// After so many pieces of the log without a match it is looked whether the deadline passed.

@@ -29,7 +29,7 @@ pub(super) fn answer(ledger: &Ledger, output: &mut Output) -> Result<()> {
     write(ledger, &failed, output)?;
 
     heading("What did it cost, sub-agents apart?", output)?;
-    runs::write_runs(ledger, RunFilter { order: Order::Ascending, ..RunFilter::default() }, output)?;
+    runs::write_runs(ledger, &RunFilter { order: Order::Ascending, ..RunFilter::default() }, output)?;
     Ok(())
 }
 

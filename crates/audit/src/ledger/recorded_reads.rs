@@ -6,7 +6,7 @@
 use super::events::Page;
 use super::live::Recent;
 use super::{Ledger, Subscription, ValueCounts};
-use crate::read_audit::Question;
+use crate::ledger_read::Question;
 use crate::{Ancestry, CorrelationChain, Explanation, LedgerReader, QueryError, Trace, UsageReport};
 
 impl Ledger {
