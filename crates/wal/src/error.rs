@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::damage::Damage;
+use crate::new_place::PlaceError;
 use crate::storage::file::StorageError;
 
 /// Why a log couldn't be opened.
@@ -269,6 +270,126 @@ pub enum SalvageError {
     /// A system call failed. Says nothing about the old log's data.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// Why a log couldn't be backed up. Nothing in it was changed, and nothing that looks like a log was left.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// There is no log at this place.
+    #[error("there is no ledger log at {}", path.display())]
+    NotALedger {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The log was written by a newer program.
+    #[error("{} has format version {found}, this program knows versions up to {known}", path.display())]
+    NewerVersion {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// The log's leaves are made by another function than the one given, so that they can't be recomputed.
+    #[error("the log's leaves are made by function {found}, and function {given} was given")]
+    OtherLeafFunction {
+        /// The function that the log names.
+        found: u32,
+        /// The function that was given.
+        given: u32,
+    },
+    /// Acknowledged data is damaged. Salvage copies what is left of it.
+    #[error("damaged: {damage}{}", more_places(*more))]
+    Damaged {
+        /// The first damaged place.
+        #[source]
+        damage: Damage,
+        /// How many more there are.
+        more: u64,
+    },
+    /// Power may have failed since the log was last open, and behind the last place that is known to be durable there are
+    /// records that may have been acknowledged. Opening the log for writing makes them part of it.
+    #[error("{} wasn't closed in good order and has {records} records to recover; open it first", path.display())]
+    Unrecovered {
+        /// The log's directory.
+        path: PathBuf,
+        /// How many records are to be recovered.
+        records: u64,
+    },
+    /// There is something already where the copy should be, or another backup is being made there.
+    #[error("{} is taken: a copy is only made in an empty directory or a new one", path.display())]
+    Taken {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The copy would lie inside the log.
+    #[error("{} is inside {}, in which nothing may be changed", path.display(), ledger.display())]
+    Inside {
+        /// The copy's directory.
+        path: PathBuf,
+        /// The log's.
+        ledger: PathBuf,
+    },
+    /// A system call failed. Says nothing about the log's data.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+fn more_places(more: u64) -> String {
+    if more == 0 { String::new() } else { format!(", and {more} more places") }
+}
+
+impl From<PlaceError> for BackupError {
+    fn from(error: PlaceError) -> BackupError {
+        match error {
+            PlaceError::Taken { path } => BackupError::Taken { path },
+            PlaceError::Inside { path, ledger } => BackupError::Inside { path, ledger },
+            PlaceError::Storage(error) => BackupError::Storage(error),
+        }
+    }
+}
+
+impl From<PlaceError> for SalvageError {
+    fn from(error: PlaceError) -> SalvageError {
+        match error {
+            PlaceError::Taken { path } => SalvageError::Taken { path },
+            PlaceError::Inside { path, ledger } => SalvageError::Inside { path, ledger },
+            PlaceError::Storage(error) => SalvageError::Storage(error),
+        }
+    }
+}
+
+/// Why a backup couldn't be restored. Nothing in it was changed, and nothing that looks like a log was left.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// A writer has the backup open: it is a log in use.
+    #[error("{} is held by a writer{}", path.display(), holder(*pid))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, if it said so.
+        pid: Option<u32>,
+        /// Since when, in nanoseconds since the Unix epoch, if it said so.
+        since: Option<i64>,
+    },
+    /// The log isn't as a backup leaves it: somebody wrote to it, and didn't close it in good order.
+    #[error("{} wasn't closed in good order, so it is no finished backup", path.display())]
+    NotClean {
+        /// The log's directory.
+        path: PathBuf,
+    },
+    /// The backup can't be copied: it is damaged, or missing, or the target can't be written.
+    #[error(transparent)]
+    Copy(#[from] BackupError),
+}
+
+impl From<StorageError> for RestoreError {
+    fn from(error: StorageError) -> RestoreError {
+        RestoreError::Copy(error.into())
+    }
 }
 
 /// Why closing didn't make everything durable.

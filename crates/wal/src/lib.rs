@@ -75,7 +75,14 @@ mod verify;
 
 mod recover;
 
+// How a log becomes another one.
+mod new_place;
+
 mod salvage;
+
+mod backup;
+
+mod restore;
 
 mod error;
 
@@ -90,11 +97,15 @@ pub mod fuzzing;
 #[cfg(test)]
 mod testing;
 
+pub use backup::{BackupOptions, BackupReport, backup};
 pub use commit::ticket::{BatchReceipt, BatchTicket, Receipt, Ticket};
 pub use counters::{Backlog, Counters};
 pub use damage::{Damage, Problem};
 pub use durable_mark::DurableWait;
-pub use error::{AppendError, CloseError, OpenError, ReadError, RecoverError, SalvageError, VerifyError};
+pub use error::{
+    AppendError, BackupError, CloseError, OpenError, ReadError, RecoverError, RestoreError, SalvageError,
+    VerifyError,
+};
 pub use failure::Failure;
 pub use leaf::{Blake3Leaf, LeafFunction};
 pub use map::Map;
@@ -109,6 +120,7 @@ pub use planted::{Bug, plant};
 pub use reader::{DiskUsage, Reader, Replay, Scan};
 pub use record::{RECORD_BYTES_MAX, Record, RecordRef};
 pub use recover::{RecoverOptions, RecoverReport, Repair, recover};
+pub use restore::restore;
 pub use salvage::report::{
     CopiedRange, Listed, SALVAGE_ENTRIES_MAX, SalvageFinding, SalvageReport, Trouble, UnplacedRange,
 };

@@ -38,6 +38,8 @@ pub(crate) struct LockText {
     pub(crate) boot_id: Option<String>,
     /// A later boot during which somebody began to open the log, and may not have come to an end.
     pub(crate) opening_boot_id: Option<String>,
+    /// Whether the log was being made as a backup of another one.
+    pub(crate) of_backup: bool,
 }
 
 impl WriterLock {
@@ -93,6 +95,11 @@ impl WriterLock {
         self.write(storage, LockText { boot_id, opening_boot_id: storage.boot_id(), ..LockText::default() })
     }
 
+    /// Says that this log is being made as a backup, durably, so that whoever finds it unfinished may remove it.
+    pub(crate) fn mark_as_backup(&self, storage: &dyn Storage) -> Result<(), StorageError> {
+        self.write(storage, LockText { of_backup: true, ..LockText::default() })
+    }
+
     fn write(&self, storage: &dyn Storage, text: LockText) -> Result<(), StorageError> {
         self.put(storage, text)?;
         let synced = self.file.sync();
@@ -140,7 +147,10 @@ impl LockText {
         let boot = |id: &Option<String>| id.as_ref().map_or("null".to_owned(), |id| format!("\"{id}\""));
         let (boot, opening) = (boot(&self.boot_id), boot(&self.opening_boot_id));
         let (pid, since) = (number(self.pid.map(i64::from)), number(self.since_ns));
-        format!("{{\"pid\":{pid},\"sinceNs\":{since},\"bootId\":{boot},\"openingBootId\":{opening}}}\n")
+        let made_by = if self.of_backup { ",\"madeBy\":\"backup\"" } else { "" };
+        format!(
+            "{{\"pid\":{pid},\"sinceNs\":{since},\"bootId\":{boot},\"openingBootId\":{opening}{made_by}}}\n"
+        )
     }
 
     fn read(file: &LogFile) -> Result<LockText, StorageError> {
@@ -163,6 +173,7 @@ impl LockText {
             since_ns: field("sinceNs").and_then(|value| value.parse().ok()),
             boot_id: field("bootId").map(str::to_owned),
             opening_boot_id: field("openingBootId").map(str::to_owned),
+            of_backup: field("madeBy") == Some("backup"),
         }
     }
 }
@@ -175,8 +186,10 @@ mod tests {
     #[test]
     fn the_text_says_who_and_anything_else_says_nothing() {
         let (boot_id, opening_boot_id) = (Some("a-b".to_owned()), Some("c-d".to_owned()));
-        let text = LockText { pid: Some(7), since_ns: Some(-5), boot_id, opening_boot_id };
+        let text = LockText { pid: Some(7), since_ns: Some(-5), boot_id, opening_boot_id, of_backup: false };
         assert_eq!(LockText::decode(&text.encode()), text);
+        let of_backup = LockText { of_backup: true, ..text };
+        assert_eq!(LockText::decode(&of_backup.encode()), of_backup);
         assert_eq!(LockText::decode(&LockText::default().encode()), LockText::default());
         for noise in ["", "{", "\"pid\":", "\"pid\":x,\"sinceNs\":99999999999999999999}"] {
             assert_eq!(LockText::decode(noise), LockText::default(), "{noise}");

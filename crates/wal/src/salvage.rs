@@ -7,7 +7,6 @@
 //! Owns what there is in which order; a segment is walked through in [`walk`], and what is damaged in it is filled in
 //! by [`fill`] and [`search`].
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::damage::Problem;
 use crate::error::{SalvageError, VerifyError};
 use crate::leaf::{Blake3Leaf, LeafFunction};
-use crate::lock::{self, WriterLock};
-use crate::open::{missing_above, sync_name_of};
+use crate::lock;
+use crate::new_place::NewPlace;
+use crate::open::sync_name_of;
 use crate::options::Options;
 use crate::salvage::copy::{Copy, reads_back_otherwise};
 use crate::salvage::report::{SalvageFinding, SalvageReport};
@@ -39,9 +39,6 @@ mod search;
 mod segment;
 mod survey;
 mod walk;
-
-/// What the new log's name ends with until it is whole.
-const UNFINISHED_SUFFIX: &str = ".unfinished";
 
 /// How a log is salvaged.
 #[derive(Clone)]
@@ -164,17 +161,16 @@ pub fn salvage(
     let survey = Survey::take(storage, directory, options.leaf_function.id(), &bytes_read)?;
     refuse_writer(storage, directory)?;
     let place = NewPlace::find(storage, directory, new_directory)?;
-    let made_above = missing_above(storage, &place.unfinished);
-    let made = place.make(storage).and_then(|lock| {
-        let report = write(directory, &place, options, &survey, &bytes_read)?;
+    let lock = place.make(storage)?;
+    let made = write(directory, &place, options, &survey, &bytes_read).and_then(|report| {
         refuse_writer(storage, directory)?;
-        place.publish(storage, &made_above)?;
-        drop(lock);
+        place.publish(storage)?;
         Ok(report)
     });
     if made.is_err() {
-        place.clean_up(storage, &made_above, options.report_file.as_deref());
+        place.clean_up(storage, options.report_file.as_deref());
     }
+    drop(lock);
     made
 }
 
@@ -195,7 +191,7 @@ fn refuse_writer(storage: &dyn Storage, directory: &Path) -> Result<(), SalvageE
 /// Writes the new log under its unfinished name, and the report, and reads the new log back.
 fn write(
     directory: &Path,
-    place: &NewPlace,
+    place: &NewPlace<'_>,
     options: &SalvageOptions,
     survey: &Survey,
     bytes_read: &Arc<AtomicU64>,
@@ -242,84 +238,6 @@ fn read_back(directory: &Path, options: &SalvageOptions, records: u64) -> Result
         Ok(found) if found.is_sound() && found.records == records => Ok(()),
         Err(VerifyError::Storage(error)) => Err(error.into()),
         Ok(_) | Err(_) => Err(reads_back_otherwise(directory).into()),
-    }
-}
-
-/// Where the new log goes.
-struct NewPlace {
-    directory: PathBuf,
-    /// Where it is until it is whole.
-    unfinished: PathBuf,
-}
-
-impl NewPlace {
-    /// Checks that there is nothing where the new log goes, and that this isn't inside the old one.
-    fn find(
-        storage: &dyn Storage,
-        old_directory: &Path,
-        new_directory: &Path,
-    ) -> Result<NewPlace, SalvageError> {
-        if new_directory.starts_with(old_directory) {
-            let (path, ledger) = (new_directory.to_owned(), old_directory.to_owned());
-            return Err(SalvageError::Inside { path, ledger });
-        }
-        let mut unfinished_name = OsString::from(new_directory.file_name().unwrap_or_default());
-        unfinished_name.push(UNFINISHED_SUFFIX);
-        let unfinished = new_directory.with_file_name(unfinished_name);
-        for path in [new_directory, &unfinished] {
-            if !list(storage, path)?.is_empty() {
-                return Err(SalvageError::Taken { path: path.to_owned() });
-            }
-        }
-        Ok(NewPlace { directory: new_directory.to_owned(), unfinished })
-    }
-
-    /// Makes the unfinished directory, and keeps others out of it.
-    fn make(&self, storage: &dyn Storage) -> Result<WriterLock, SalvageError> {
-        let created = storage.create_directory(&self.unfinished);
-        created.map_err(|error| StorageError::new("create", &self.unfinished, error))?;
-        WriterLock::take(storage, &self.unfinished).map_err(|error| match error {
-            crate::OpenError::Storage(error) => error.into(),
-            _ => SalvageError::Taken { path: self.unfinished.clone() },
-        })
-    }
-
-    /// Gives the new log its name, durably.
-    fn publish(&self, storage: &dyn Storage, made_above: &[&Path]) -> Result<(), StorageError> {
-        let renamed = storage.rename(&self.unfinished, &self.directory);
-        renamed.map_err(|error| StorageError::new("rename", &self.unfinished, error))?;
-        // CRASH: either name may be there after a power cut, and each is whole.
-        let synced = std::iter::once(&*self.directory)
-            .chain(made_above.iter().copied())
-            .try_for_each(|made| sync_name_of(storage, made));
-        if synced.is_err() {
-            // Reported as failed, so it must not be found as if it had succeeded.
-            let _ = storage.rename(&self.directory, &self.unfinished);
-        }
-        synced
-    }
-
-    /// Removes what was made so far. What can't be removed stays, under the unfinished name.
-    fn clean_up(&self, storage: &dyn Storage, made_above: &[&Path], report_file: Option<&Path>) {
-        for name in storage.list(&self.unfinished).unwrap_or_default() {
-            let _ = storage.remove(&self.unfinished.join(name));
-        }
-        let _ = report_file.map(|path| storage.remove(path));
-        let _ = storage.remove_directory(&self.unfinished);
-        for made in made_above {
-            let _ = storage.remove_directory(made);
-        }
-    }
-}
-
-/// What is in a directory; nothing, if there is none.
-fn list(storage: &dyn Storage, directory: &Path) -> Result<Vec<OsString>, SalvageError> {
-    match storage.list(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-            Err(SalvageError::Taken { path: directory.to_owned() })
-        }
-        listed => Ok(listed.map_err(|error| StorageError::new("list", directory, error))?),
     }
 }
 

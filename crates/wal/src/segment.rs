@@ -64,6 +64,15 @@ impl Segment {
             }
             opened => opened?,
         };
+        Segment::of_file(file, ledger_id, first_seq)
+    }
+
+    /// Takes an open file for the segment that starts with `first_seq`.
+    pub(crate) fn of_file(
+        file: LogFile,
+        ledger_id: LedgerId,
+        first_seq: Seq,
+    ) -> Result<Segment, SegmentError> {
         let header = read_header(&file)?;
         match header.check_place(ledger_id, first_seq) {
             Ok(()) => Ok(Segment { file, header }),

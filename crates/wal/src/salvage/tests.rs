@@ -2,6 +2,7 @@
 //! the old log, and keeps every record whose own bytes are intact.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use super::*;
 use crate::segment::Segment;

@@ -146,6 +146,10 @@ impl Storage for FaultyStorage {
         DiskStorage.remove(path)
     }
 
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        DiskStorage.remove_directory(directory)
+    }
+
     fn now_ns(&self) -> i64 {
         DiskStorage.now_ns()
     }
