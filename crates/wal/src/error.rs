@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::damage::Damage;
 use crate::new_place::PlaceError;
+use crate::seq::LedgerId;
 use crate::storage::file::StorageError;
 
 /// Why a log couldn't be opened.
@@ -390,6 +391,64 @@ impl From<StorageError> for RestoreError {
     fn from(error: StorageError) -> RestoreError {
         RestoreError::Copy(error.into())
     }
+}
+
+/// Why a log couldn't be deleted. It is there as it was, but for a failed system call after it had lost its name: then it
+/// is gone, and the next reset removes what is left of its files.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResetError {
+    /// There is no log at this place.
+    #[error("there is no ledger log at {}", path.display())]
+    NotALedger {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The log was written by a newer program.
+    #[error("{} has format version {found}, this program knows versions up to {known}", path.display())]
+    NewerVersion {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// It is another ledger than the one that was to be deleted.
+    #[error("{} is ledger {found}, not {given}", path.display())]
+    OtherLedger {
+        /// The log's directory.
+        path: PathBuf,
+        /// The ledger that it is.
+        found: LedgerId,
+        /// The one that was given.
+        given: LedgerId,
+    },
+    /// Nothing says which ledger it is: neither the watermark nor any segment. Delete it by hand if it is to go.
+    #[error("{} is so damaged that nothing says which ledger it is", path.display())]
+    Unidentified {
+        /// The log's directory.
+        path: PathBuf,
+    },
+    /// There is a file among the log's that isn't the log's.
+    #[error("{} isn't the ledger's, so nothing was deleted", path.display())]
+    Foreign {
+        /// That file.
+        path: PathBuf,
+    },
+    /// A writer holds the log.
+    #[error("{} is held by a writer{}", path.display(), holder(*pid))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, if it said so.
+        pid: Option<u32>,
+        /// Since when, in nanoseconds since the Unix epoch, if it said so.
+        since: Option<i64>,
+    },
+    /// A system call failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 /// Why closing didn't make everything durable.

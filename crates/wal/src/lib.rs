@@ -84,6 +84,8 @@ mod backup;
 
 mod restore;
 
+mod reset;
+
 mod error;
 
 // What the tests need.
@@ -103,8 +105,8 @@ pub use counters::{Backlog, Counters};
 pub use damage::{Damage, Problem};
 pub use durable_mark::DurableWait;
 pub use error::{
-    AppendError, BackupError, CloseError, OpenError, ReadError, RecoverError, RestoreError, SalvageError,
-    VerifyError,
+    AppendError, BackupError, CloseError, OpenError, ReadError, RecoverError, ResetError, RestoreError,
+    SalvageError, VerifyError,
 };
 pub use failure::Failure;
 pub use leaf::{Blake3Leaf, LeafFunction};
@@ -120,6 +122,7 @@ pub use planted::{Bug, plant};
 pub use reader::{DiskUsage, Reader, Replay, Scan};
 pub use record::{RECORD_BYTES_MAX, Record, RecordRef};
 pub use recover::{RecoverOptions, RecoverReport, Repair, recover};
+pub use reset::{Reset, ResetOptions, ResetPlan, plan_reset, reset};
 pub use restore::restore;
 pub use salvage::report::{
     CopiedRange, Listed, SALVAGE_ENTRIES_MAX, SalvageFinding, SalvageReport, Trouble, UnplacedRange,

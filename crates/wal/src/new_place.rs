@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::error::OpenError;
 use crate::lock::WriterLock;
 use crate::open::{missing_above, sync_name_of};
-use crate::segment::name::{FileKind, LOCK_NAME, file_kind};
+use crate::segment::name::{FileKind, LOCK_NAME, SEGMENT_NAME_BYTES, file_kind};
 use crate::storage::Storage;
 use crate::storage::file::StorageError;
 
@@ -184,9 +184,17 @@ impl<'a> NewPlace<'a> {
     }
 }
 
-/// Whether a log's directory may hold a file of this name.
-fn is_of_log(name: &OsString) -> bool {
-    !matches!(file_kind(name), FileKind::NearSegment | FileKind::Other)
+/// Whether a file of this name in a log's directory is surely the log's.
+pub(crate) fn is_of_log(name: &OsString) -> bool {
+    match file_kind(name) {
+        FileKind::NearSegment | FileKind::Other => false,
+        // Recovery names what it keeps aside after its segment.
+        FileKind::Torn => {
+            let segment = name.to_str().and_then(|name| name.get(..SEGMENT_NAME_BYTES));
+            segment.is_some_and(|name| matches!(file_kind(name.as_ref()), FileKind::Segment(_)))
+        }
+        _ => true,
+    }
 }
 
 /// Makes the names in a directory durable.

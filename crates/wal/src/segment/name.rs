@@ -24,6 +24,9 @@ const TORN_SUFFIX: &str = ".torn";
 /// Enough digits for any `u64`, so that names sort as numbers do.
 const SEGMENT_DIGITS: usize = 20;
 
+/// The length of a segment's name.
+pub(crate) const SEGMENT_NAME_BYTES: usize = SEGMENT_DIGITS + SEGMENT_SUFFIX.len();
+
 /// What a file in the log's directory is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
