@@ -12,6 +12,7 @@ mod finding;
 mod format_lock;
 mod lock_files;
 mod markdown;
+mod named_tests;
 mod private_references;
 mod source_tree;
 
@@ -27,13 +28,14 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
     let packages = repository.metadata("Cargo.toml")?.packages;
     let mut findings = crate_arrows::check(&packages);
     findings.extend(lock_files::check(&tree, repository.root(), &packages));
-    let rules: [fn(&SourceTree) -> Vec<Finding>; 6] = [
+    let rules: [fn(&SourceTree) -> Vec<Finding>; 7] = [
         file_headers::check,
         file_names::check,
         file_lengths::check,
         doc_links::check,
         format_lock::check,
         private_references::check,
+        named_tests::check,
     ];
     findings.extend(rules.iter().flat_map(|rule| rule(&tree)));
     report(&findings)

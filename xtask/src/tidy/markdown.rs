@@ -76,6 +76,27 @@ pub(crate) fn links(text: &str) -> Vec<Link> {
     links
 }
 
+/// The cells below the heading `title` of each table, without the row that rules the heading off.
+pub(crate) fn column<'t>(text: &'t str, title: &str) -> Vec<(usize, &'t str)> {
+    let (mut cells, mut place) = (Vec::new(), None);
+    let mut is_in_table = false;
+    for (line, words) in prose_lines(text) {
+        let Some(row) = words.trim().strip_prefix('|').map(|row| row.trim_end_matches('|')) else {
+            is_in_table = false;
+            continue;
+        };
+        let mut row = row.split('|').map(str::trim);
+        if !std::mem::replace(&mut is_in_table, true) {
+            place = row.position(|heading| heading == title);
+        } else if let Some(cell) = place.and_then(|place| row.nth(place))
+            && !cell.starts_with("--")
+        {
+            cells.push((line, cell));
+        }
+    }
+    cells
+}
+
 /// Lines outside fenced code, numbered from 1.
 fn prose_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fence = None;
@@ -127,6 +148,12 @@ mod tests {
     fn links_are_found_in_prose_and_not_in_code() {
         let expected = [(3, "a.md#x"), (19, "b.md")];
         assert_eq!(links(PAGE), expected.map(|(line, target)| Link { line, target: target.to_owned() }));
+    }
+
+    #[test]
+    fn a_column_is_found_by_its_heading_in_each_table() {
+        let page = "| a | b |\n|---|---|\n| 1 | 2 |\n\n| b |\n|---|\n| 3 |\n| |\n\n| c |\n|---|\n| 4 |\n";
+        assert_eq!(column(page, "b"), [(3, "2"), (7, "3"), (8, "")]);
     }
 
     #[test]
