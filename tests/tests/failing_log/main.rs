@@ -7,7 +7,11 @@ mod appending;
 
 mod batches;
 
+mod health;
+
 mod reopening;
+
+mod sink;
 
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use runledger_wal::{Failure, Seq};
 
 use super::Ledger;
 use super::live::LiveHealth;
-use crate::{Progress, QueryError};
+use crate::{Progress, QueryError, Timestamp};
 
 /// How a ledger fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Health {
     pub log_failure: Option<String>,
     /// What this process could not write into the log last, also if that passed.
     pub log_last_failure: Option<String>,
+    /// When that was.
+    pub log_last_failure_at: Option<Timestamp>,
     /// The index.
     pub index: IndexHealth,
     /// Recent events and subscriptions of this handle and its clones.
@@ -146,6 +148,7 @@ impl Ledger {
         let durable_end = self.durable_end()?;
         let writer = self.core.writer.as_ref();
         let backlog = writer.map(|writer| writer.log.backlog()).unwrap_or_default();
+        let last_failure = self.core.log_failures.last();
         Ok(Health {
             durable_end,
             unsafe_events: backlog.unsafe_records,
@@ -157,25 +160,26 @@ impl Ledger {
             },
             log_bytes_written: writer.map_or(0, |writer| writer.log.counters().bytes),
             log_failure: writer.and_then(|writer| writer.log.failure()).map(|failure| failure.to_string()),
-            log_last_failure: self.core.log_failures.last(),
+            log_last_failure_at: last_failure.as_ref().map(|(at, _)| *at),
+            log_last_failure: last_failure.map(|(_, reason)| reason),
             index: self.core.index.health(durable_end)?,
             live: self.core.live.health(durable_end),
         })
     }
 }
 
-/// What the log could not do last, as it tells of it.
+/// What the log could not do last, as it tells of it, and when it did.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LogFailures(Arc<Mutex<Option<String>>>);
+pub(super) struct LogFailures(Arc<Mutex<Option<(Timestamp, String)>>>);
 
 impl LogFailures {
     /// Remembers what the log tells.
     pub(super) fn listener(&self) -> impl Fn(&Failure) + Send + Sync + 'static {
         let last = Arc::clone(&self.0);
-        move |failure| *last.lock() = Some(describe(failure))
+        move |failure| *last.lock() = Some((Timestamp::now(), describe(failure)))
     }
 
-    fn last(&self) -> Option<String> {
+    fn last(&self) -> Option<(Timestamp, String)> {
         self.0.lock().clone()
     }
 }

@@ -123,3 +123,36 @@ fn is_final(error: &AppendError) -> bool {
         _ => error.class() == ErrorClass::Refused,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Body, Custom};
+
+    fn custom(type_name: &str) -> Event {
+        Event::new(Body::Custom(Custom { type_name: type_name.to_owned(), ..Custom::default() }))
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_found_in_the_log_while_the_index_is_paused() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger =
+            Ledger::options().query_wait_max(Duration::ZERO).open(folder.path().join("ledger")).unwrap();
+        let (settled, stored, unsent) = (custom("settled"), custom("stored"), custom("unsent"));
+        let doubtful_from = ledger.append(settled.clone()).unwrap().seq.next();
+        ledger.pause_index().unwrap();
+        ledger.append(stored.clone()).unwrap();
+        let behind = ledger.event(stored.event_id).unwrap_err();
+        assert!(matches!(behind, QueryError::Behind(_)), "the index has no answer: {behind}");
+
+        let mut destination = LedgerDestination::new(Arc::new(Mutex::new(ledger)), None);
+        destination.doubtful_from = Some(doubtful_from);
+        destination.look().unwrap();
+        assert!(destination.is_found(&stored));
+        assert!(!destination.is_found(&Event { outcome: Some("failure".into()), ..stored }), "other content");
+        assert!(!destination.is_found(&settled) && !destination.is_found(&unsent));
+        assert_eq!(destination.doubtful_from, None, "nothing is in doubt any more");
+    }
+}

@@ -25,6 +25,7 @@ struct HealthJson<'a> {
     log_bytes_written: u64,
     log_failure: Option<&'a str>,
     log_last_failure: Option<&'a str>,
+    log_last_failure_at: Option<String>,
     index: IndexJson<'a>,
     subscriptions: u64,
     subscription_lag_events: u64,
@@ -58,6 +59,7 @@ impl<'a> From<&'a Health> for HealthJson<'a> {
             log_bytes_written: health.log_bytes_written,
             log_failure: health.log_failure.as_deref(),
             log_last_failure: health.log_last_failure.as_deref(),
+            log_last_failure_at: health.log_last_failure_at.map(|at| at.to_string()),
             index: IndexJson {
                 status,
                 reason,

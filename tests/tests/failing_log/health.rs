@@ -1,0 +1,48 @@
+//! What a ledger says of itself when its log fails.
+
+use runledger_audit::Timestamp;
+
+use super::{Place, custom};
+
+#[test]
+fn a_failed_sync_is_told_with_its_time_until_the_ledger_is_opened_again() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(custom("before")).unwrap();
+    let well = ledger.health().unwrap();
+    assert!(well.is_well() && well.log_failure.is_none());
+    assert_eq!((well.log_last_failure, well.log_last_failure_at), (None, None));
+
+    place.disk.fail_syncs(1);
+    let before = Timestamp::now();
+    assert!(ledger.append(custom("a")).unwrap_err().is_outcome_unknown());
+    let after = Timestamp::now();
+    place.disk.fail_syncs(0);
+    let failed = ledger.health().unwrap();
+    assert!(!failed.is_well() && failed.log_failure.is_some(), "{failed:?}");
+    let told = failed.log_last_failure.as_ref().unwrap();
+    assert!(told.contains("given up") && told.contains("os error 5"), "{told}");
+    assert!((before..=after).contains(&failed.log_last_failure_at.unwrap()), "{failed:?}");
+    assert!(ledger.append(custom("b")).is_err(), "nothing more is taken");
+    let _ = ledger.close();
+
+    let again = place.open().health().unwrap();
+    assert!(again.is_well() && again.log_last_failure.is_none(), "{again:?}");
+}
+
+#[test]
+fn a_full_disk_is_told_with_its_time_also_when_it_has_passed() {
+    let place = Place::new();
+    let ledger = place.open();
+    place.disk.fill(true);
+    assert!(ledger.append(custom("a")).is_err());
+    place.disk.fill(false);
+    let refused = ledger.health().unwrap();
+    assert!(refused.log_failure.is_none() && refused.is_well(), "the log goes on: {refused:?}");
+    assert!(refused.log_last_failure.as_ref().unwrap().contains("os error 28"), "{refused:?}");
+    ledger.append(custom("a")).unwrap();
+    let later = ledger.health().unwrap();
+    assert_eq!(later.log_last_failure, refused.log_last_failure);
+    assert_eq!(later.log_last_failure_at, refused.log_last_failure_at);
+    assert!(later.log_last_failure_at.unwrap() <= Timestamp::now());
+}
