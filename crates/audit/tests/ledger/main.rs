@@ -10,6 +10,7 @@ mod closing;
 mod correlation;
 mod crashed;
 mod damaged_index;
+mod filters;
 mod foreign_index;
 mod index_health;
 mod live_lives;

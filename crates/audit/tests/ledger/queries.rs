@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use runledger_audit::{
     AnyOf, AsOf, Body, Custom, Dimension, Durability, Event, EventFilter, EventId, Kind, Ledger, Message,
-    ModelCall, Order, PageTokenError, QueryError, Seq, StoredEvent, Timestamp, ToolCall,
+    ModelCall, Order, PageTokenError, QueryAudit, QueryError, QueryParams, Seq, StoredEvent, Timestamp,
+    ToolCall,
 };
 
 use super::{Place, at, custom};
@@ -34,14 +35,20 @@ fn body() -> impl Strategy<Value = Body> {
             .prop_map(|tool| Body::ToolCall(ToolCall { tool_id: tool.into(), ..ToolCall::default() })),
         prop::sample::select(vec!["a", "b"])
             .prop_map(|model| Body::ModelCall(ModelCall { model_id: model.into(), ..ModelCall::default() })),
+        name().prop_map(|subject| {
+            let params = QueryParams { subject, ..QueryParams::default() };
+            Body::QueryAudit(QueryAudit { params, ..QueryAudit::new() })
+        }),
     ]
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let names = (name(), name(), name(), name(), name(), name(), name());
-    (body(), -3_i64..4, names).prop_map(
-        |(body, time, (workspace, session, run, agent, actor, correlation, outcome))| Event {
+    (body(), -3_i64..4, names, (name(), name())).prop_map(
+        |(body, time, (workspace, session, run, agent, actor, correlation, outcome), (lane, action))| Event {
             workspace_id: workspace,
+            lane_id: lane,
+            action,
             session_id: session,
             run_id: run,
             agent_id: agent,
@@ -61,16 +68,17 @@ fn filter() -> impl Strategy<Value = EventFilter> {
             Kind::Message,
             Kind::ToolCall,
             Kind::ModelCall,
+            Kind::QueryAudit,
             Kind::RunLog,
         ]),
         0..3,
     );
     let time = || proptest::option::of((-3_i64..4).prop_map(Timestamp::from_nanoseconds));
-    let rare = |strategy: BoxedStrategy<Option<AnyOf>>| prop_oneof![2 => Just(None), 1 => strategy].boxed();
+    let rare = |weight| prop::option::weighted(weight, wanted()).prop_map(Option::flatten);
     (
         names,
         kinds,
-        (rare(wanted().boxed()), rare(wanted().boxed())),
+        (rare(0.3), rare(0.3), rare(0.15), rare(0.15), rare(0.15)),
         time(),
         time(),
         any::<bool>(),
@@ -80,7 +88,7 @@ fn filter() -> impl Strategy<Value = EventFilter> {
             |(
                 (workspace, session, run, agent, actor, correlation, outcome),
                 kinds,
-                (tool, model),
+                (tool, model, subject, lane, action),
                 from,
                 to,
                 back,
@@ -95,6 +103,9 @@ fn filter() -> impl Strategy<Value = EventFilter> {
                     kinds,
                     tool,
                     model,
+                    subject,
+                    lane,
+                    action,
                     outcome: outcome.filter(|_| limit == 2),
                     correlation: correlation.filter(|_| limit == 1),
                     from,
@@ -114,7 +125,12 @@ fn matches(filter: &EventFilter, event: &Event) -> bool {
     };
     let tool = if let Body::ToolCall(call) = &event.body { Some(call.tool_id.as_str()) } else { None };
     let model = if let Body::ModelCall(call) = &event.body { Some(call.model_id.as_str()) } else { None };
+    let subject =
+        if let Body::QueryAudit(audit) = &event.body { audit.params.subject.as_deref() } else { None };
     same(&filter.workspace, event.workspace_id.as_deref())
+        && same(&filter.lane, event.lane_id.as_deref())
+        && same(&filter.action, event.action.as_deref())
+        && same(&filter.subject, subject)
         && same(&filter.session, event.session_id.as_deref())
         && same(&filter.run, event.run_id.as_deref())
         && same(&filter.agent, event.agent_id.as_deref())
