@@ -104,4 +104,21 @@ mod tests {
         let random: EventId = "919108f7-52d1-4320-9bac-f847db4148a8".parse().unwrap();
         assert_eq!(random.time(), None);
     }
+
+    #[test]
+    fn ids_that_are_made_here_are_of_version_7_tell_their_time_and_ascend() {
+        let millisecond = |time: Timestamp| time.as_nanoseconds() / 1_000_000;
+        let mut last = None;
+        for _ in 0..2_000 {
+            let before = millisecond(Timestamp::now());
+            let id = EventId::new();
+            let after = millisecond(Timestamp::now());
+            let [.., version, _, variant, _, _, _, _, _, _, _] = id.to_bytes();
+            assert_eq!((version >> 4, variant >> 6), (7, 0b10));
+            let told = millisecond(id.time().unwrap());
+            assert!((before..=after).contains(&told), "{before} <= {told} <= {after}");
+            assert!(last < Some(id), "{last:?} comes before {id}");
+            last = Some(id);
+        }
+    }
 }

@@ -19,6 +19,7 @@ mod plans;
 mod provenance;
 mod queries;
 mod recent;
+mod run_filters;
 mod run_lists;
 mod run_writes;
 mod runs;

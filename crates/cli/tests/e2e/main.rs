@@ -29,6 +29,7 @@ mod import;
 mod index;
 mod kill;
 mod manual;
+mod pages;
 mod presentation;
 mod real_data;
 mod recover;
