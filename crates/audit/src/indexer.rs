@@ -13,13 +13,13 @@ use runledger_ingest::{Indexer, Pending, Resume};
 use runledger_wal::{Damage, Leaf, LedgerId, Reader, Record, Seq};
 
 use crate::checkpoint::Checkpoint;
-use crate::claim::{self, Claim};
+use crate::claim::{self, Claim, Holder};
 use crate::key::run::RunRecord;
 use crate::key::stream::Names;
 use crate::key::{self, Position};
 use crate::ledger::Feeder;
 use crate::planted::{Bug, planted};
-use crate::{Body, Event, EventId, IndexError, QueryId, SourceDigest, codec, names, rollup, run_keys};
+use crate::{Event, EventId, IndexError, SourceDigest, codec, names, rollup, run_keys};
 
 /// Turns records into keys.
 pub(crate) struct EventIndexer {
@@ -73,22 +73,21 @@ impl EventIndexer {
             return Ok(());
         }
         pending.put(id_key, key::event_id::value(*seq));
-        if let Body::QueryAudit(audit) = &event.body
-            && !claim_query_id(audit.query_id, placed, pending)?
+        let is_superseded = self.is_superseded(event.event_id, pending)?;
+        let claim = Claim::of(event).filter(|claim| !(is_superseded && claim.passes_to_newer_versions()));
+        if let Some(claim) = claim
+            && let Some(reason) = self.refusal(claim, event, pending)?
         {
-            return Ok(());
-        }
-        if self.is_superseded(event.event_id, pending)? {
-            return Ok(());
-        }
-        if let Some(reason) = self.refusal(event, pending)? {
             note(pending, *seq, &reason);
             return Ok(());
         }
-        if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
+        if !is_superseded && let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
             self.supersede(old, placed, pending)?;
         }
-        self.add(placed, pending)
+        if let Some(claim) = claim {
+            hold(claim, placed, pending);
+        }
+        if is_superseded { Ok(()) } else { self.add(placed, pending) }
     }
 
     /// Whether the newer version of an event came first (a copied ledger fed back in another order).
@@ -101,18 +100,29 @@ impl EventIndexer {
         Ok(any && pending.get(key::superseded::key(event))?.is_some())
     }
 
-    /// Why an event does not count beside what was claimed before it, if so. Most events claim nothing.
-    fn refusal(&self, event: &Event, pending: &mut Pending<'_>) -> Result<Option<String>, IndexError> {
-        let Some(claim) = Claim::of(event) else { return Ok(None) };
-        let Some(first) = self.claimed(claim, pending)? else { return Ok(None) };
-        if let Some(old) = event.supersedes.filter(|old| *old != event.event_id) {
+    /// Why an event does not count beside what was claimed before it, if so.
+    fn refusal(
+        &self,
+        claim: Claim<'_>,
+        event: &Event,
+        pending: &mut Pending<'_>,
+    ) -> Result<Option<String>, IndexError> {
+        let Some(Holder { seq: first, digest }) = self.holder(claim, pending)? else { return Ok(None) };
+        if claim.passes_to_newer_versions()
+            && let Some(old) = event.supersedes.filter(|old| *old != event.event_id)
+        {
             let newest = newest_version(old, pending)?;
             if seq_of(newest, pending)? == Some(first) {
                 return Ok(None);
             }
         }
-        let repeats = self.read(first)?.is_some_and(|stored| claim::is_same(&stored, event));
+        let repeats = match digest {
+            Some(digest) => digest == codec::audit_digest(event),
+            None => self.read(first)?.is_some_and(|stored| claim::is_same(&stored, event)),
+        };
         Ok(Some(match claim {
+            Claim::Audit { .. } if repeats => format!("repeats the query id of Seq {first}"),
+            Claim::Audit { .. } => format!("repeats the query id of Seq {first}, with other content"),
             _ if repeats => format!("says again what Seq {first} said of the run"),
             Claim::State { .. } => format!("contradicts Seq {first}, by which the run had ended"),
             Claim::LogEntry { sequence, .. } => {
@@ -122,19 +132,15 @@ impl EventIndexer {
     }
 
     /// The event that claimed the same before.
-    fn claimed(&self, claim: Claim<'_>, pending: &mut Pending<'_>) -> Result<Option<Seq>, IndexError> {
-        match claim {
-            Claim::State { run_id, .. } => {
-                let end_seq = match self.runs.get(run_id) {
-                    Some(changed) => changed.after.end_seq,
-                    None => stored_run(run_id, pending)?.and_then(|record| record.end_seq),
-                };
-                Ok(end_seq.map(Seq::new))
-            }
-            Claim::LogEntry { run_id, sequence } => {
-                let value = pending.get(key::run_log::key(run_id, sequence))?;
-                Ok(value.map(|value| key::run_log::decode_value(&value)).transpose()?)
-            }
+    fn holder(&self, claim: Claim<'_>, pending: &mut Pending<'_>) -> Result<Option<Holder>, IndexError> {
+        if let Claim::State { run_id, .. } = claim
+            && let Some(changed) = self.runs.get(run_id)
+        {
+            return Ok(changed.after.end_seq.map(|seq| Holder { seq: Seq::new(seq), digest: None }));
+        }
+        match pending.get(claim.key())? {
+            Some(value) => Ok(claim.holder(&value)?),
+            None => Ok(None),
         }
     }
 
@@ -167,8 +173,8 @@ impl EventIndexer {
             return Ok(());
         }
         pending.end(placed.position().into(), by.get());
-        if let Some(Claim::LogEntry { run_id, sequence }) = Claim::of(&placed.event) {
-            pending.delete(key::run_log::key(run_id, sequence));
+        if let Some(claim @ Claim::LogEntry { .. }) = Claim::of(&placed.event) {
+            pending.delete(claim.key());
         }
         // The source id's entry stays: it is overwritten when the newer version has the same source id, and tells an
         // importer otherwise that this source was seen.
@@ -188,9 +194,6 @@ impl EventIndexer {
         if let Some(source_id) = &event.source_id {
             let source_key = key::source_id::key(event.session_id.as_deref(), source_id);
             pending.put(source_key, key::source_id::value(*seq, SourceDigest::of(event)));
-        }
-        if let Some(Claim::LogEntry { run_id, sequence }) = Claim::of(event) {
-            pending.put(key::run_log::key(run_id, sequence), key::run_log::value(*seq));
         }
         self.change_run(event, *seq, pending, |record| rollup::add(record, event, *seq))
     }
@@ -218,17 +221,15 @@ impl EventIndexer {
     }
 }
 
-/// Puts an audit under its query id. False if there is one already: the first holds, the second is noted.
-fn claim_query_id(query_id: QueryId, placed: &Placed, pending: &mut Pending<'_>) -> Result<bool, IndexError> {
-    let (query_key, digest) = (key::query_id::key(query_id), codec::audit_digest(&placed.event));
-    let Some(first) = pending.get(&query_key)? else {
-        pending.put(query_key, key::query_id::value(placed.seq, digest));
-        return Ok(true);
-    };
-    let (first, first_digest) = key::query_id::decode_value(&first)?;
-    let content = if first_digest == digest { "" } else { ", with other content" };
-    note(pending, placed.seq, &format!("repeats the query id of Seq {first}{content}"));
-    Ok(false)
+/// Puts down who made a claim. Who ended a run stands among the run's figures.
+fn hold(claim: Claim<'_>, Placed { event, seq }: &Placed, pending: &mut Pending<'_>) {
+    match claim {
+        Claim::State { .. } => {}
+        Claim::LogEntry { .. } => pending.put(claim.key(), key::run_log::value(*seq)),
+        Claim::Audit { .. } => {
+            pending.put(claim.key(), key::query_id::value(*seq, codec::audit_digest(event)));
+        }
+    }
 }
 
 /// The record of a run that the batch has not changed.

@@ -9,7 +9,6 @@ mod append;
 mod append_batch;
 mod as_of;
 mod ask;
-mod audit_claims;
 mod audits;
 mod claims;
 mod correlation;
@@ -23,6 +22,7 @@ mod live;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod open;
+mod past;
 mod provenance;
 mod read;
 mod recorded_reads;

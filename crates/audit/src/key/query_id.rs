@@ -10,7 +10,7 @@ use super::{MalformedKey, Tag, seq_from_bytes};
 use crate::QueryId;
 
 /// The bytes of an audit's digest.
-const DIGEST_BYTES: usize = 16;
+pub(crate) const DIGEST_BYTES: usize = 16;
 
 pub(crate) fn key(query: QueryId) -> Vec<u8> {
     [&[Tag::QueryId.byte()], &query.to_bytes()[..]].concat()

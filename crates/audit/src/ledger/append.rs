@@ -5,15 +5,12 @@ use runledger_wal::{Durability, Leaf, LeafFunction as _, Seq, Ticket, Wal};
 
 use super::Ledger;
 use super::ask::Asker;
-use super::claims::{ClaimsInFlight, Standing};
 use super::in_flight::{Entry, InFlight};
 use super::interruptions::Interruptions;
-use super::read::seq_of;
+use super::past::{Known, Past, Verdict};
 use crate::claim::Claim;
-use crate::planted::{Bug, planted};
-use crate::salt;
 use crate::{
-    AppendError, Body, CloseError, Event, EventId, EventLeaf, QueryId, WriterInstance, codec, names,
+    AppendError, CloseError, Event, EventId, EventLeaf, QueryError, WriterInstance, codec, names, salt,
 };
 
 /// What a ledger that is open for writing has beside its readers.
@@ -22,19 +19,13 @@ pub(super) struct Writer {
     pub(super) instance: WriterInstance,
     pub(super) interruptions: Interruptions,
     pub(super) in_flight: Mutex<InFlight>,
-    /// Locked while `in_flight` is.
-    pub(super) audits_in_flight: Mutex<InFlight<QueryId>>,
-    /// Locked while `in_flight` is.
-    claims_in_flight: Mutex<ClaimsInFlight>,
 }
 
 impl Writer {
     /// The writer of a log that was just opened. `interruptions` says what is to be done about an earlier one.
     pub(super) fn new(log: Wal, instance: WriterInstance, interruptions: Interruptions) -> Self {
         let in_flight = Mutex::new(InFlight::behind(log.durable_end()));
-        let audits_in_flight = Mutex::new(InFlight::behind(log.durable_end()));
-        let claims_in_flight = Mutex::default();
-        Self { log, instance, interruptions, in_flight, audits_in_flight, claims_in_flight }
+        Self { log, instance, interruptions, in_flight }
     }
 
     pub(super) fn close(&self) -> Result<(), CloseError> {
@@ -265,44 +256,30 @@ impl Asker {
         names::check(&event)?;
         let salt = salt::next();
         let prepared = writer.log.prepare(codec::encode(&event, salt)?)?;
-        // Held while the log gives out a number, so that two events of one id can't both be new.
-        let mut in_flight = writer.in_flight.lock();
-        in_flight.forget_before(self.index.indexed_end());
-        if let Some(known) = in_flight.get(event_id) {
-            drop(in_flight);
-            return self.pending(&event, known);
-        }
-        let forgotten_end = in_flight.forgotten_end();
-        if let Some(place) = self.stored(&event, forgotten_end)? {
-            return Ok(Submitted { event_id, place });
-        }
-        if let Some(first) = self.audit_put_before(writer, &event)? {
-            let place = Place::Stored { seq: first.seq, leaf: first.leaf };
-            return Ok(Submitted { event_id: first.event.event_id, place });
-        }
-        let mut claimed = None;
-        if let Some(claim) = Claim::of(&event) {
-            let mut claims = writer.claims_in_flight.lock();
-            claims.forget_before(forgotten_end);
-            match self.standing(&event, claim, &claims, forgotten_end)? {
-                Standing::Free { replaced } => claimed = Some((claim, replaced)),
-                Standing::Replaced => {}
-                Standing::Taken(earlier) => {
-                    drop((claims, in_flight));
-                    return self.claimed_before(&event, claim, earlier);
-                }
+        // Locked until the log has given out a number, so that two events of one id, or of one claim, can't both be new.
+        let (mut in_flight, past) = self.lock_with_past(writer, |view| Past::find(view, &event))?;
+        let replaced = match Verdict::of(&event, &past, &in_flight) {
+            Verdict::New { replaced } => replaced,
+            Verdict::Known(known) => {
+                drop(in_flight);
+                return self.known_before(&event, known);
             }
-        }
+        };
         let ticket = writer.log.submit_prepared(&prepared, durability)?;
-        if let Some((claim, replaced)) = claimed {
-            writer.claims_in_flight.lock().insert(claim, event_id, replaced, ticket.clone());
-        }
         in_flight.insert(event_id, Entry { ticket: ticket.clone(), salt });
-        if let Body::QueryAudit(audit) = &event.body {
-            let entry = Entry { ticket: ticket.clone(), salt };
-            writer.audits_in_flight.lock().insert(audit.query_id, entry);
+        if let (Some(claim), Some(replaced)) = (Claim::of(&event), replaced) {
+            in_flight.claims.insert(claim, event_id, replaced, ticket.clone());
         }
         Ok(Submitted { event_id, place: Place::New(ticket) })
+    }
+
+    /// What becomes of `event`, which says again what was said before, or something else of the same.
+    pub(super) fn known_before(&self, event: &Event, known: Known) -> Result<Submitted, AppendError> {
+        match known {
+            Known::Pending(entry) => self.pending(event, entry),
+            Known::Stored(seq) => self.stored(event, seq),
+            Known::Claimed(earlier) => self.claimed_before(event, earlier),
+        }
     }
 
     /// What becomes of `event`, whose id was handed to the log before.
@@ -319,20 +296,13 @@ impl Asker {
         Ok(Submitted { event_id, place: Place::Pending(known.ticket) })
     }
 
-    /// Where the event of this id is stored before `end`, if it is; a conflict if with other content. An index that
-    /// can't say so now holds nobody up: it decides itself when it comes to the event.
-    pub(super) fn stored(&self, event: &Event, end: Seq) -> Result<Option<Place>, AppendError> {
-        let event_id = event.event_id;
-        if planted(Bug::NeverLookUpIds) {
-            return Ok(None);
-        }
-        let found = self.ask_if_following(end, |view| seq_of(view, event_id))?;
-        let Some(seq) = found.flatten() else { return Ok(None) };
-        let Some(stored) = self.stored_event(seq)? else { return Ok(None) };
+    /// What becomes of `event`, whose id is stored.
+    fn stored(&self, event: &Event, seq: Seq) -> Result<Submitted, AppendError> {
+        let stored = self.stored_event(seq)?.ok_or(QueryError::IndexAhead { seq })?;
         if is_retry(&stored.event, event) {
-            Ok(Some(Place::Stored { seq, leaf: stored.leaf }))
+            Ok(Submitted::stored(event.event_id, seq, stored.leaf))
         } else {
-            Err(AppendError::Conflict { event_id, seq })
+            Err(AppendError::Conflict { event_id: event.event_id, seq })
         }
     }
 }

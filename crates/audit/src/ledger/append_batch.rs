@@ -8,14 +8,16 @@ use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 
 use rkyv::util::AlignedVec;
+use runledger_store::View;
 use runledger_wal::{BatchTicket, Durability, Prepared, Seq};
 
 use super::Ledger;
 use super::append::{Receipt, Writer};
 use super::ask::Asker;
 use super::in_flight::Entry;
+use super::past::{Known, Past, Verdict};
 use crate::claim::Claim;
-use crate::{AppendError, Body, Event, EventId, codec, names, salt};
+use crate::{AppendError, Event, EventId, codec, names, salt};
 
 /// At most so many bytes of a batch go into one commit: what waits in memory for a sync, and is sent again as a whole if
 /// that fails.
@@ -39,6 +41,14 @@ struct Ready {
     event_id: EventId,
     salt: [u8; 16],
     record: Prepared<AlignedVec>,
+}
+
+/// What became of the first events of a batch.
+struct Placed {
+    /// Those that are new.
+    batch: Option<BatchTicket>,
+    /// What was known of those behind them, up to the next that is new.
+    known: Vec<Known>,
 }
 
 impl Ledger {
@@ -72,9 +82,8 @@ impl Ledger {
         self.core.settle_interruptions();
         let mut receipts = Vec::with_capacity(events.len());
         while let Some(rest) = events.get(receipts.len()..).filter(|rest| !rest.is_empty()) {
-            match self.core.append_some(rest) {
-                Ok(appended) => receipts.extend(appended),
-                Err(error) => return Err(BatchError { receipts, error }),
+            if let Err(error) = self.core.append_some(rest, &mut receipts) {
+                return Err(BatchError { receipts, error });
             }
         }
         Ok(receipts)
@@ -82,65 +91,78 @@ impl Ledger {
 }
 
 impl Asker {
-    /// Appends the first of `events`, at least one if there is one, and as many as can share a commit with it.
-    fn append_some<E: Borrow<Event>>(&self, events: &[E]) -> Result<Vec<Receipt>, AppendError> {
+    /// Appends the first of `events`, at least one if there is one: as many as can share a commit, and those behind them
+    /// that are known already.
+    fn append_some<E: Borrow<Event>>(
+        &self,
+        events: &[E],
+        receipts: &mut Vec<Receipt>,
+    ) -> Result<(), AppendError> {
         let writer = self.writer.as_ref().ok_or(AppendError::ReadOnly)?;
-        let Some(first) = events.first() else { return Ok(Vec::new()) };
         let ready = ready_for_one_commit(writer, events)?;
-        let Some((ticket, ids)) = self.place_new(writer, events, &ready)? else {
-            // The first has a past, or claims more than its id: it is looked at by itself.
-            return Ok(vec![self.submit(first.borrow().clone(), Durability::Durable)?.wait()?]);
-        };
-        let placed = ticket.wait()?;
-        let seqs = (placed.first_seq.get()..).map(Seq::new);
-        let receipt = |((event_id, seq), leaf)| Receipt { seq, event_id, leaf, duplicate: false };
-        Ok(ids.into_iter().zip(seqs).zip(placed.leaves).map(receipt).collect())
+        let Placed { batch, known } = self.place(writer, events, &ready)?;
+        let mut new = 0;
+        if let Some(batch) = batch {
+            let stored = batch.wait()?;
+            new = stored.leaves.len();
+            let seqs = (stored.first_seq.get()..).map(Seq::new);
+            for ((one, seq), leaf) in ready.iter().zip(seqs).zip(stored.leaves) {
+                receipts.push(Receipt { seq, event_id: one.event_id, leaf, duplicate: false });
+            }
+        }
+        // Only now, since one of them may say something else than what is stored, and what comes before it must be.
+        for (event, known) in events.iter().skip(new).zip(known) {
+            receipts.push(self.known_before(&signed(writer, event.borrow()), known)?.wait()?);
+        }
+        Ok(())
     }
 
-    /// Places those of the first events whose ids are new. Nothing if the very first has one that isn't.
-    fn place_new<E: Borrow<Event>>(
+    /// Gives those of the first events that are new their numbers.
+    fn place<E: Borrow<Event>>(
         &self,
         writer: &Writer,
         events: &[E],
         ready: &[Ready],
-    ) -> Result<Option<(BatchTicket, Vec<EventId>)>, AppendError> {
-        // Held while the log gives out numbers, so that two events of one id can't both be new.
-        let mut in_flight = writer.in_flight.lock();
-        in_flight.forget_before(self.index.indexed_end());
-        let is_new = |event: &Event| {
-            in_flight.get(event.event_id).is_none()
-                && matches!(self.stored(event, in_flight.forgotten_end()), Ok(None))
-                && matches!(self.audit_put_before(writer, event), Ok(None))
-        };
-        let new = events.iter().zip(ready).take_while(|(event, _)| is_new((*event).borrow())).count();
-        let ready = ready.get(..new).unwrap_or_default();
+    ) -> Result<Placed, AppendError> {
+        let events = || events.iter().zip(ready).map(|(event, _)| event.borrow());
+        let find = |view: &View| events().map(|event| Past::find(view, event)).collect::<Result<Vec<_>, _>>();
+        // Locked until the log has given out numbers, so that two events of one id, or of one claim, can't both be new.
+        let (mut in_flight, pasts) = self.lock_with_past(writer, find)?;
+        let unknown = Past::default();
+        let pasts = pasts.iter().chain(std::iter::repeat(&unknown));
+        let mut verdicts =
+            events().zip(pasts).map(|(event, past)| Verdict::of(event, past, &in_flight)).peekable();
+        let mut new = Vec::new();
+        while let Some(Verdict::New { replaced }) =
+            verdicts.next_if(|verdict| matches!(verdict, Verdict::New { .. }))
+        {
+            new.push(replaced);
+        }
+        let known = verdicts.map_while(Verdict::known).collect();
+        let ready = ready.get(..new.len()).unwrap_or_default();
         if ready.is_empty() {
-            return Ok(None);
+            return Ok(Placed { batch: None, known });
         }
         let records: Vec<_> = ready.iter().map(|one| &one.record).collect();
-        let ticket = writer.log.submit_batch_prepared(&records, Durability::Durable)?;
-        for (index, (event, one)) in events.iter().zip(ready).enumerate() {
-            let ticket = ticket.ticket(index).expect("the batch has a record for each event");
-            let entry = Entry { ticket, salt: one.salt };
-            if let Body::QueryAudit(audit) = &event.borrow().body {
-                writer.audits_in_flight.lock().insert(audit.query_id, entry.clone());
+        let batch = writer.log.submit_batch_prepared(&records, Durability::Durable)?;
+        for (index, ((event, one), replaced)) in events().zip(ready).zip(new).enumerate() {
+            let ticket = batch.ticket(index).expect("the batch has a record for each event");
+            if let (Some(claim), Some(replaced)) = (Claim::of(event), replaced) {
+                in_flight.claims.insert(claim, one.event_id, replaced, ticket.clone());
             }
-            in_flight.insert(one.event_id, entry);
+            in_flight.insert(one.event_id, Entry { ticket, salt: one.salt });
         }
-        Ok(Some((ticket, ready.iter().map(|one| one.event_id).collect())))
+        Ok(Placed { batch: Some(batch), known })
     }
 }
 
-/// Encodes and hashes as many of the first events as go into one commit.
+/// Encodes and hashes as many of the first events as go into one commit: up to one that repeats the id or the claim of
+/// another, which is decided about once that one has its place.
 fn ready_for_one_commit<E: Borrow<Event>>(writer: &Writer, events: &[E]) -> Result<Vec<Ready>, AppendError> {
-    let (mut ready, mut ids, mut query_ids, mut bytes) = (Vec::new(), HashSet::new(), HashSet::new(), 0);
+    let (mut ready, mut ids, mut claims, mut bytes) = (Vec::new(), HashSet::new(), HashSet::new(), 0);
     for event in events.iter().map(Borrow::borrow) {
-        let is_first_of_its_query = match &event.body {
-            Body::QueryAudit(audit) => query_ids.insert(audit.query_id),
-            _ => true,
-        };
-        let is_first = ids.insert(event.event_id) && is_first_of_its_query;
-        if bytes >= COMMIT_BYTES_MAX || Claim::of(event).is_some() || !is_first {
+        let is_first_of_its_claim = Claim::of(event).is_none_or(|claim| claims.insert(claim.key()));
+        if bytes >= COMMIT_BYTES_MAX || !ids.insert(event.event_id) || !is_first_of_its_claim {
             break;
         }
         match Ready::new(writer, event) {
@@ -156,12 +178,18 @@ fn ready_for_one_commit<E: Borrow<Event>>(writer: &Writer, events: &[E]) -> Resu
     Ok(ready)
 }
 
+/// The event as this process writes it down.
+fn signed<'e>(writer: &Writer, event: &'e Event) -> Cow<'e, Event> {
+    let mut event = Cow::Borrowed(event);
+    if event.writer_instance.is_none() {
+        event.to_mut().writer_instance = Some(writer.instance);
+    }
+    event
+}
+
 impl Ready {
     fn new(writer: &Writer, event: &Event) -> Result<(Self, usize), AppendError> {
-        let mut event = Cow::Borrowed(event);
-        if event.writer_instance.is_none() {
-            event.to_mut().writer_instance = Some(writer.instance);
-        }
+        let event = signed(writer, event);
         names::check(&event)?;
         let salt = salt::next();
         let payload = codec::encode(&event, salt)?;

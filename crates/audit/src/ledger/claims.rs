@@ -11,33 +11,15 @@ use runledger_wal::{Seq, Ticket};
 use super::append::Submitted;
 use super::ask::Asker;
 use super::read::seq_of;
-use super::runs::record_of;
 use crate::claim::{self, Claim};
 use crate::{AppendError, Event, EventId, QueryError, key};
-
-/// What is claimed: the end of a run, or an entry of its log.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Subject {
-    run_id: String,
-    log_sequence: Option<u64>,
-}
-
-impl Subject {
-    fn of(claim: Claim<'_>) -> Self {
-        match claim {
-            Claim::State { run_id, .. } => Self { run_id: run_id.to_owned(), log_sequence: None },
-            Claim::LogEntry { run_id, sequence } => {
-                Self { run_id: run_id.to_owned(), log_sequence: Some(sequence) }
-            }
-        }
-    }
-}
 
 /// What the events in flight have claimed.
 #[derive(Debug, Default)]
 pub(super) struct ClaimsInFlight {
-    by_subject: HashMap<Subject, Vec<Made>>,
-    in_order: VecDeque<(Seq, Subject)>,
+    /// By the keys of the claims.
+    by_key: HashMap<Vec<u8>, Vec<Made>>,
+    in_order: VecDeque<(Seq, Vec<u8>)>,
 }
 
 /// A claim that was made.
@@ -72,20 +54,20 @@ impl ClaimsInFlight {
             // It ends nothing, and nothing that had ended goes on by it.
             return;
         }
-        let subject = Subject::of(claim);
-        self.in_order.push_back((ticket.seq(), subject.clone()));
-        self.by_subject.entry(subject).or_default().push(Made { ticket, event, replaced, is_given_back });
+        let key = claim.key();
+        self.in_order.push_back((ticket.seq(), key.clone()));
+        self.by_key.entry(key).or_default().push(Made { ticket, event, replaced, is_given_back });
     }
 
     /// Forgets what the index has.
     pub(super) fn forget_before(&mut self, indexed_end: Seq) {
-        while let Some((seq, subject)) = self.in_order.front()
+        while let Some((seq, key)) = self.in_order.front()
             && *seq < indexed_end
         {
-            if let Some(made) = self.by_subject.get_mut(subject) {
+            if let Some(made) = self.by_key.get_mut(key) {
                 made.retain(|made| made.ticket.seq() >= indexed_end);
                 if made.is_empty() {
-                    self.by_subject.remove(subject);
+                    self.by_key.remove(key);
                 }
             }
             self.in_order.pop_front();
@@ -94,9 +76,38 @@ impl ClaimsInFlight {
 
     /// What was made of a claim, the last at the end.
     fn made(&self, claim: Claim<'_>) -> Vec<&Made> {
-        let made = self.by_subject.get(&Subject::of(claim));
+        let made = self.by_key.get(&claim.key());
         made.into_iter().flatten().filter(|made| !made.is_void()).collect()
     }
+
+    /// How the claim of an event stands, beside what the index has of it.
+    pub(super) fn standing(&self, event: &Event, claim: Claim<'_>, stored: &StoredClaim) -> Standing {
+        let made = self.made(claim);
+        if stored.is_replaced || made.iter().any(|made| made.replaced.contains(&event.event_id)) {
+            return Standing::Replaced;
+        }
+        let mut replaced: Vec<EventId> =
+            newer_than(event, claim).into_iter().chain(stored.newest.map(|(newest, _)| newest)).collect();
+        let Some(last) = made.last() else {
+            let replaced_seq = stored.newest.and_then(|(_, seq)| seq);
+            return match stored.holder.filter(|holder| replaced_seq != Some(*holder)) {
+                None => Standing::Free { replaced },
+                Some(holder) => Standing::Taken(Earlier::Stored(holder)),
+            };
+        };
+        if replaced.iter().any(|id| last.event == *id || last.replaced.contains(id)) {
+            replaced.push(last.event);
+            replaced.extend(&last.replaced);
+        } else if !last.is_given_back {
+            return Standing::Taken(Earlier::InFlight(last.ticket.clone()));
+        }
+        Standing::Free { replaced }
+    }
+}
+
+/// The older version of an event, from which it takes over its claim.
+fn newer_than(event: &Event, claim: Claim<'_>) -> Option<EventId> {
+    event.supersedes.filter(|old| *old != event.event_id && claim.passes_to_newer_versions())
 }
 
 /// How a claim stands.
@@ -117,7 +128,7 @@ pub(super) enum Earlier {
 
 /// What the index knows of a claim, and of the event that makes it.
 #[derive(Default)]
-struct Stored {
+pub(super) struct StoredClaim {
     /// Who has made it.
     holder: Option<Seq>,
     /// Whether the event was replaced before it came.
@@ -126,49 +137,28 @@ struct Stored {
     newest: Option<(EventId, Option<Seq>)>,
 }
 
-impl Asker {
-    /// How the claim of an event stands. Every event before `end` is for the index to answer for; nobody is held up by an
-    /// index that can't.
-    pub(super) fn standing(
-        &self,
-        event: &Event,
-        claim: Claim<'_>,
-        in_flight: &ClaimsInFlight,
-        end: Seq,
-    ) -> Result<Standing, AppendError> {
-        let supersedes = event.supersedes.filter(|old| *old != event.event_id);
-        let made = in_flight.made(claim);
-        let stored =
-            self.ask_if_following(end, |view| Stored::find(view, event.event_id, supersedes, claim))?;
-        let stored = stored.unwrap_or_default();
-        if stored.is_replaced || made.iter().any(|made| made.replaced.contains(&event.event_id)) {
-            return Ok(Standing::Replaced);
-        }
-        let mut replaced: Vec<EventId> =
-            supersedes.into_iter().chain(stored.newest.map(|(newest, _)| newest)).collect();
-        let Some(last) = made.last() else {
-            let replaced_seq = stored.newest.and_then(|(_, seq)| seq);
-            return Ok(match stored.holder.filter(|holder| replaced_seq != Some(*holder)) {
-                None => Standing::Free { replaced },
-                Some(holder) => Standing::Taken(Earlier::Stored(holder)),
-            });
+impl StoredClaim {
+    pub(super) fn find(view: &View, event: &Event, claim: Claim<'_>) -> Result<Self, QueryError> {
+        let holder = match view.get_here(&claim.key())? {
+            Some(value) => claim.holder(value)?.map(|holder| holder.seq),
+            None => None,
         };
-        if replaced.iter().any(|id| last.event == *id || last.replaced.contains(id)) {
-            replaced.push(last.event);
-            replaced.extend(&last.replaced);
-        } else if !last.is_given_back {
-            return Ok(Standing::Taken(Earlier::InFlight(last.ticket.clone())));
-        }
-        Ok(Standing::Free { replaced })
+        let is_replaced = claim.passes_to_newer_versions()
+            && view.get_here(&key::superseded::key(event.event_id))?.is_some();
+        let newest = match newer_than(event, claim) {
+            Some(old) => {
+                let newest = newest_version(view, old)?;
+                Some((newest, seq_of(view, newest)?))
+            }
+            None => None,
+        };
+        Ok(Self { holder, is_replaced, newest })
     }
+}
 
+impl Asker {
     /// What becomes of `event`, which claims what `earlier` did: nothing new if it says the same, a conflict otherwise.
-    pub(super) fn claimed_before(
-        &self,
-        event: &Event,
-        claim: Claim<'_>,
-        earlier: Earlier,
-    ) -> Result<Submitted, AppendError> {
+    pub(super) fn claimed_before(&self, event: &Event, earlier: Earlier) -> Result<Submitted, AppendError> {
         let seq = match earlier {
             Earlier::Stored(seq) => seq,
             // Its record tells, once it can be read.
@@ -179,40 +169,13 @@ impl Asker {
         {
             return Ok(Submitted::stored(stored.event.event_id, seq, stored.leaf));
         }
-        Err(match claim {
+        Err(match Claim::of(event).expect("only what claims something was claimed before") {
             Claim::State { run_id, .. } => AppendError::RunFinished { run_id: run_id.to_owned(), seq },
             Claim::LogEntry { run_id, sequence } => {
                 AppendError::LogEntry { run_id: run_id.to_owned(), sequence, seq }
             }
+            Claim::Audit { query_id } => AppendError::QueryConflict { query_id, seq },
         })
-    }
-}
-
-impl Stored {
-    fn find(
-        view: &View,
-        event_id: EventId,
-        supersedes: Option<EventId>,
-        claim: Claim<'_>,
-    ) -> Result<Self, QueryError> {
-        let holder = match claim {
-            Claim::State { run_id, .. } => {
-                record_of(view, run_id)?.and_then(|record| record.end_seq).map(Seq::new)
-            }
-            Claim::LogEntry { run_id, sequence } => {
-                let value = view.get(&key::run_log::key(run_id, sequence))?;
-                value.map(|value| key::run_log::decode_value(&value)).transpose()?
-            }
-        };
-        let is_replaced = view.get(&key::superseded::key(event_id))?.is_some();
-        let newest = match supersedes {
-            Some(old) => {
-                let newest = newest_version(view, old)?;
-                Some((newest, seq_of(view, newest)?))
-            }
-            None => None,
-        };
-        Ok(Self { holder, is_replaced, newest })
     }
 }
 
@@ -251,7 +214,7 @@ mod tests {
         let made = claims.made(END);
         assert_eq!((made.len(), made[0].event, &made[0].replaced), (1, second, &vec![first]));
         claims.forget_before(Seq::new(2));
-        assert!(claims.by_subject.is_empty() && claims.in_order.is_empty());
+        assert!(claims.by_key.is_empty() && claims.in_order.is_empty());
     }
 
     #[test]

@@ -6,11 +6,11 @@
 //! bounded, and the index decides about them when it meets them.
 
 use std::collections::VecDeque;
-use std::hash::Hash;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::HashMap;
 use runledger_wal::{Seq, Ticket};
 
+use super::claims::ClaimsInFlight;
 use crate::EventId;
 
 /// At most so many events are remembered.
@@ -35,34 +35,29 @@ impl Entry {
     }
 }
 
-/// What is in flight, oldest first, by what may be in the ledger once.
-#[derive(Debug)]
-pub(crate) struct InFlight<K = EventId> {
-    by_id: HashMap<K, Entry>,
-    in_order: VecDeque<(Seq, K)>,
+/// What is in flight, oldest first, by id; and what it has claimed.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    by_id: HashMap<EventId, Entry>,
+    in_order: VecDeque<(Seq, EventId)>,
     forgotten_end: Seq,
+    pub(super) claims: ClaimsInFlight,
 }
 
-impl<K> Default for InFlight<K> {
-    fn default() -> Self {
-        Self { by_id: HashMap::new(), in_order: VecDeque::new(), forgotten_end: Seq::ZERO }
-    }
-}
-
-impl<K: Copy + Eq + Hash> InFlight<K> {
+impl InFlight {
     /// The table of a log whose first records, before `end`, are for the index to answer for.
     pub(crate) fn behind(end: Seq) -> Self {
         Self { forgotten_end: end, ..Self::default() }
     }
 
     /// The event of this id, unless the log gave it up: who sends it again sends it for the first time.
-    pub(crate) fn get(&self, id: K) -> Option<Entry> {
+    pub(crate) fn get(&self, id: EventId) -> Option<Entry> {
         self.by_id.get(&id).filter(|entry| !entry.was_given_up()).cloned()
     }
 
     /// Remembers an event. Events come in the order of their `Seq`; only after the log gave some up, their numbers come
     /// again.
-    pub(crate) fn insert(&mut self, id: K, entry: Entry) {
+    pub(crate) fn insert(&mut self, id: EventId, entry: Entry) {
         self.in_order.push_back((entry.seq(), id));
         self.by_id.insert(id, entry);
         if self.in_order.len() > EVENTS_MAX
@@ -89,6 +84,7 @@ impl<K: Copy + Eq + Hash> InFlight<K> {
             }
             self.in_order.pop_front();
         }
+        self.claims.forget_before(self.forgotten_end);
     }
 }
 
