@@ -198,3 +198,52 @@ impl Ready {
         Ok((Self { event_id: event.event_id, salt, record }, bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Body, QueryAudit, RunFinished, RunLog, RunStarted, RunStatus};
+
+    /// Of each run a start, an entry of its log, an audit and its end.
+    fn runs(count: usize) -> Vec<Event> {
+        let run = |number: usize| {
+            let entry = RunLog { sequence: 1, event_type: "x".to_owned(), payload: None, extra: Vec::new() };
+            let said = [
+                Body::RunStarted(RunStarted::default()),
+                Body::RunLog(entry),
+                Body::QueryAudit(QueryAudit::new()),
+                Body::RunFinished(RunFinished::new(RunStatus::Completed)),
+            ];
+            said.map(|body| Event::new(body).with_run(format!("run-{number}")))
+        };
+        (0..count).flat_map(run).collect()
+    }
+
+    #[test]
+    fn ends_of_runs_log_entries_and_audits_of_a_batch_share_one_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path().join("ledger")).unwrap();
+        let commits = || ledger.core.writer.as_ref().unwrap().log.counters().commits;
+        let (events, before) = (runs(250), commits());
+        let receipts = ledger.append_batch(&events).unwrap();
+        assert!(receipts.iter().all(|receipt| !receipt.duplicate));
+        assert_eq!(commits() - before, 1);
+        // Again they are all known, and nothing is committed.
+        let again = ledger.append_batch(&events).unwrap();
+        assert!(again.iter().zip(&receipts).all(|(again, first)| again.seq == first.seq && again.duplicate));
+        assert_eq!(commits() - before, 1);
+    }
+
+    #[test]
+    fn what_is_known_of_a_batch_costs_no_more_commits_than_there_are_gaps_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path().join("ledger")).unwrap();
+        let commits = || ledger.core.writer.as_ref().unwrap().log.counters().commits;
+        let events = runs(10);
+        ledger.append_batch(&events[10..20]).unwrap();
+        let before = commits();
+        let receipts = ledger.append_batch(&events).unwrap();
+        assert_eq!(receipts.iter().filter(|receipt| receipt.duplicate).count(), 10);
+        assert_eq!(commits() - before, 2, "before what is known and behind it");
+    }
+}

@@ -103,3 +103,36 @@ impl Asker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{Body, Custom, EventFilter, Ledger};
+
+    #[test]
+    fn an_index_that_went_on_while_it_was_asked_and_of_which_the_table_forgot_as_much_is_asked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path().join("ledger")).unwrap();
+        let append = || ledger.append(Event::new(Body::Custom(Custom::default()))).unwrap().seq;
+        let ask = |events_in_between: u64| {
+            let asked = Cell::new(0);
+            let find = |_: &View| {
+                asked.set(asked.get() + 1);
+                for _ in 0..if asked.get() == 1 { events_in_between } else { 0 } {
+                    append();
+                    // Answered once the index has the event; the next append makes the table forget it.
+                    ledger.count(&EventFilter::default())?;
+                }
+                Ok(())
+            };
+            let writer = ledger.core.writer.as_ref().unwrap();
+            let (in_flight, ()) = ledger.core.lock_with_past(writer, find).unwrap();
+            drop(in_flight);
+            asked.get()
+        };
+        append();
+        assert_eq!((ask(0), ask(1), ask(2)), (1, 1, 2));
+    }
+}

@@ -6,6 +6,7 @@ mod appending;
 mod as_of;
 mod audited_reads;
 mod audits;
+mod claims;
 mod closing;
 mod correlation;
 mod crashed;
