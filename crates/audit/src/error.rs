@@ -45,6 +45,12 @@ pub enum OpenError {
         /// The log's folder.
         path: PathBuf,
     },
+    /// A ledger was being deleted there, and something kept that from coming to its end.
+    #[error("the ledger at {} was being deleted; a reset deletes the rest", path.display())]
+    ResetUnfinished {
+        /// The ledger's folder.
+        path: PathBuf,
+    },
     /// The folder can't be looked at.
     #[error("cannot look at {}", path.display())]
     Directory {
@@ -85,7 +91,9 @@ impl OpenError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NotALedger { .. } | Self::ReadsUnrecorded => ErrorClass::Refused,
+            Self::NotALedger { .. } | Self::ReadsUnrecorded | Self::ResetUnfinished { .. } => {
+                ErrorClass::Refused
+            }
             Self::Held { .. } => ErrorClass::Held,
             Self::LogLost { .. } => ErrorClass::Damage,
             Self::Directory { .. } => ErrorClass::Storage,
@@ -374,6 +382,23 @@ pub enum MaintenanceError {
     /// The log can't be salvaged.
     #[error("cannot salvage the log")]
     Salvage(#[from] wal::SalvageError),
+    /// The ledger can't be backed up.
+    #[error("cannot back the ledger up")]
+    Backup(#[from] wal::BackupError),
+    /// The backup can't be restored.
+    #[error("cannot restore the backup")]
+    Restore(#[from] wal::RestoreError),
+    /// The ledger can't be deleted.
+    #[error("cannot delete the ledger")]
+    Reset(#[from] wal::ResetError),
+    /// A file of a ledger that is being deleted can't be removed.
+    #[error("cannot remove {}", path.display())]
+    Delete {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
     /// The index can't be built.
     #[error("cannot rebuild the index")]
     Index(#[from] IndexError),
@@ -392,8 +417,17 @@ impl MaintenanceError {
             Self::Recover(wal::RecoverError::Open(error)) => class_of_log_open(error),
             Self::Salvage(wal::SalvageError::Locked { .. }) => ErrorClass::Held,
             Self::Salvage(error) if !matches!(error, wal::SalvageError::Storage(_)) => ErrorClass::Refused,
-            Self::Recover(wal::RecoverError::NotUnderstood(_)) => ErrorClass::Damage,
-            Self::Recover(_) | Self::Salvage(_) | Self::Close(_) => ErrorClass::Storage,
+            Self::Recover(wal::RecoverError::NotUnderstood(_))
+            | Self::Reset(wal::ResetError::Unidentified { .. }) => ErrorClass::Damage,
+            Self::Backup(error) | Self::Restore(wal::RestoreError::Copy(error)) => class_of_backup(error),
+            Self::Restore(wal::RestoreError::Locked { .. }) | Self::Reset(wal::ResetError::Locked { .. }) => {
+                ErrorClass::Held
+            }
+            Self::Reset(error) if !matches!(error, wal::ResetError::Storage(_)) => ErrorClass::Refused,
+            Self::Restore(_) => ErrorClass::Refused,
+            Self::Recover(_) | Self::Salvage(_) | Self::Reset(_) | Self::Delete { .. } | Self::Close(_) => {
+                ErrorClass::Storage
+            }
             Self::Index(error) => error.class(),
         }
     }
@@ -423,6 +457,14 @@ fn class_of_log_read(error: &wal::ReadError) -> ErrorClass {
         wal::ReadError::Damaged(_) => ErrorClass::Damage,
         wal::ReadError::NewerVersion { .. } => ErrorClass::Refused,
         _ => ErrorClass::Storage,
+    }
+}
+
+fn class_of_backup(error: &wal::BackupError) -> ErrorClass {
+    match error {
+        wal::BackupError::Damaged { .. } => ErrorClass::Damage,
+        wal::BackupError::Storage(_) => ErrorClass::Storage,
+        _ => ErrorClass::Refused,
     }
 }
 

@@ -52,7 +52,7 @@ pub use health::{Health, IndexHealth, IndexStatus, QueueHealth};
 pub(crate) use live::Feeder;
 pub use live::{LiveHealth, Recent, SubscribeFrom, Subscription, SubscriptionError};
 pub use open::{IndexState, LedgerOptions, OpenReport, Progress, ProgressCallback};
-pub(crate) use open::{is_empty, log_folder, require_ledger};
+pub(crate) use open::{has_unfinished_reset, index_folder, is_empty, log_folder, require_ledger};
 pub use read::{SourceEntry, StoredEvent};
 pub use run_logs::{RunLogEntry, RunLogPage};
 pub use run_selection::RunListCost;

@@ -24,6 +24,7 @@ mod any_of;
 mod as_of;
 mod audit_filter;
 mod audited_query;
+mod backup;
 pub mod body;
 mod checkpoint;
 mod claim;
@@ -53,6 +54,7 @@ mod page_token;
 mod planted;
 mod provenance;
 mod query;
+mod reset;
 mod rollup;
 mod run_filter;
 mod run_keys;
@@ -70,6 +72,7 @@ pub use any_of::AnyOf;
 pub use as_of::AsOf;
 pub use audit_filter::{AuditAgent, AuditFilter};
 pub use audited_query::AuditedQuery;
+pub use backup::{backup, restore};
 pub use body::{
     Body, ContributingAssertion, Custom, Epoch, InvalidEpoch, Message, ModelCall, QueryAudit, QueryId,
     QueryParams, RunFinished, RunLog, RunStarted, RunStatistics, RunStatusChanged, ToolCall, Unparsed, Usage,
@@ -110,12 +113,13 @@ pub use provenance::{
     ProvenanceFinding, ProvenanceNode, ProvenanceRelation,
 };
 pub use query::matching::UnsupportedFilter;
+pub use reset::{ResetPlan, ResetReport, plan_reset, reset};
 pub use run_filter::{RunFilter, RunTime};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
 pub use runledger_wal::{
-    CopiedRange, Damage, Durability, Leaf, LedgerId, Listed, RecoverReport, Repair, SalvageFinding,
-    SalvageReport, Seq, Trouble, UnplacedRange, VerifyReport,
+    BackupReport, CopiedRange, Damage, Durability, Leaf, LedgerId, Listed, RecoverReport, Repair,
+    SalvageFinding, SalvageReport, Seq, Trouble, UnplacedRange, VerifyReport,
 };
 pub use sink::{
     AuditSink, Destination, FlushError, QueuedEvent, RecordDurableError, RecordError, SinkError, SinkOptions,

@@ -52,7 +52,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<RecoverReport, Maintenance
 }
 
 /// The file beside a salvaged ledger's log that says what was copied and what is missing, as JSON.
-const SALVAGE_REPORT: &str = "salvage.json";
+pub(crate) const SALVAGE_REPORT: &str = "salvage.json";
 
 /// Copies every intact record of a damaged ledger into a new one, in `new_directory`, which must be empty or not exist.
 /// Records that are no readable event are copied too. The old ledger is only read; it must have no writer.
@@ -87,7 +87,7 @@ pub fn salvage(
 }
 
 /// Where a path leads, links followed as far as it exists.
-fn real_path(path: &Path) -> PathBuf {
+pub(crate) fn real_path(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for existing in path.ancestors() {
         let (Ok(mut real), Ok(rest)) = (existing.canonicalize(), path.strip_prefix(existing)) else {

@@ -20,6 +20,8 @@ use crate::{LedgerReader, OpenError, WriterInstance};
 const LOG_FOLDER: &str = "wal";
 /// The folder of the index within the ledger.
 const INDEX_FOLDER: &str = "index";
+/// The folder of a log that is being deleted.
+const REMOVED_LOG_FOLDER: &str = "wal.removed";
 
 /// How long a question to a writer waits for the index to reach what was acknowledged before it, unless it is told.
 const QUERY_WAIT_MAX_DEFAULT: Duration = Duration::from_secs(30);
@@ -318,6 +320,7 @@ pub(crate) fn require_ledger(directory: &Path) -> Result<(), OpenError> {
     if directory.join(LOG_FOLDER).is_dir() {
         return refuse_lost_log(directory);
     }
+    refuse_unfinished_reset(directory)?;
     Err(OpenError::NotALedger { path: directory.to_owned(), exists: directory.exists() })
 }
 
@@ -329,7 +332,20 @@ fn refuse_foreign(directory: &Path) -> Result<(), OpenError> {
     if is_empty(directory)? {
         return Ok(());
     }
+    refuse_unfinished_reset(directory)?;
     Err(OpenError::NotALedger { path: directory.to_owned(), exists: true })
+}
+
+/// Whether the rest of a ledger lies there that was being deleted.
+pub(crate) fn has_unfinished_reset(directory: &Path) -> bool {
+    directory.join(REMOVED_LOG_FOLDER).is_dir()
+}
+
+fn refuse_unfinished_reset(directory: &Path) -> Result<(), OpenError> {
+    if has_unfinished_reset(directory) {
+        return Err(OpenError::ResetUnfinished { path: directory.to_owned() });
+    }
+    Ok(())
 }
 
 /// Refuses a place where an index is left of a log that is gone. No crash leaves that: the index comes after the log.
@@ -350,6 +366,11 @@ pub(crate) fn is_empty(directory: &Path) -> Result<bool, OpenError> {
 /// The log's folder in a ledger.
 pub(crate) fn log_folder(directory: &Path) -> PathBuf {
     directory.join(LOG_FOLDER)
+}
+
+/// The index's folder in a ledger.
+pub(crate) fn index_folder(directory: &Path) -> PathBuf {
+    directory.join(INDEX_FOLDER)
 }
 
 fn report_of(found: &wal::OpenReport) -> OpenReport {
