@@ -13,8 +13,9 @@ use crate::{Body, Event, RunStatus, Timestamp, claim};
 /// Adds what `event` says to its run's record.
 pub(crate) fn add(record: &mut RunRecord, event: &Event, seq: Seq) {
     let time = event.timestamp.as_nanoseconds();
+    // Not told by the totals: all that they counted may have been superseded.
+    let first = record.first_seq.is_none();
     record.first_seq.get_or_insert(seq.get());
-    let first = record.totals.events == 0;
     record.first_activity = if first { time } else { record.first_activity.min(time) };
     record.last_activity = if first { time } else { record.last_activity.max(time) };
     if record.session_id.is_none() {
@@ -186,6 +187,16 @@ mod tests {
         assert_eq!(record, before);
         add(&mut record, &whole, Seq::new(4));
         assert_eq!((record.totals.output_tokens, record.totals.events), (40, 4));
+    }
+
+    #[test]
+    fn a_run_whose_events_were_all_superseded_still_began_with_the_first_of_them() {
+        let mut record = RunRecord::default();
+        let superseded = answer(3, 1, None);
+        add(&mut record, &superseded, Seq::new(0));
+        retract(&mut record, &superseded, Seq::new(0));
+        add(&mut record, &answer(5, 1, None), Seq::new(1));
+        assert_eq!((started_at(&record).as_nanoseconds(), record.totals.events), (3, 1));
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn append(ledger: &Ledger, events: u64) {
 }
 
 /// Asks until the answer is as wanted, for as long as a slow machine may take.
-fn wait_for(ledger: &Ledger, mut wanted: impl FnMut(&Health) -> bool) -> Health {
+pub(super) fn wait_for(ledger: &Ledger, mut wanted: impl FnMut(&Health) -> bool) -> Health {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let health = ledger.health().unwrap();
@@ -34,21 +34,21 @@ fn wait_for(ledger: &Ledger, mut wanted: impl FnMut(&Health) -> bool) -> Health 
 }
 
 /// The folder of a ledger's index, which can be taken away so that nothing can be written there.
-struct IndexFolder {
+pub(super) struct IndexFolder {
     there: PathBuf,
     away: PathBuf,
 }
 
 impl IndexFolder {
-    fn of(place: &Place) -> Self {
+    pub(super) fn of(place: &Place) -> Self {
         Self { there: place.path().join("index"), away: place.path().join("away") }
     }
 
-    fn take_away(&self) {
+    pub(super) fn take_away(&self) {
         std::fs::rename(&self.there, &self.away).unwrap();
     }
 
-    fn give_back(&self) {
+    pub(super) fn give_back(&self) {
         std::fs::rename(&self.away, &self.there).unwrap();
     }
 }

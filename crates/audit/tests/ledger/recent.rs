@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use runledger_audit::{
-    AsOf, ErrorClass, Event, EventFilter, Ledger, Order, QueryError, Recent, Seq, UnsupportedFilter,
+    AsOf, ErrorClass, Event, EventFilter, IndexStatus, Ledger, Order, QueryError, Recent, Seq,
+    UnsupportedFilter,
 };
 
+use super::index_health::{IndexFolder, wait_for};
 use super::{Place, custom};
 
 /// Their numbers, and that they are the events which the log has there.
@@ -45,7 +47,7 @@ fn recent_events_are_the_newest_of_the_log_each_once_and_in_its_order() {
 }
 
 #[test]
-fn recent_events_are_there_while_the_index_is_paused_fails_or_is_built_anew_and_after_opening() {
+fn recent_events_are_there_while_the_index_is_paused_or_built_anew_and_after_opening() {
     let place = Place::new();
     let ledger = place.open();
     append(&ledger, 3);
@@ -71,6 +73,41 @@ fn recent_events_are_there_while_the_index_is_paused_fails_or_is_built_anew_and_
     std::fs::remove_dir_all(place.path().join("index")).unwrap();
     assert_eq!(newest(&place.read(), 1), [end - 1]);
     assert_eq!(newest(&place.open(), 2), [end - 2, end - 1]);
+}
+
+#[test]
+fn recent_events_stay_right_while_the_index_cannot_be_written_and_when_it_has_healed() {
+    let place = Place::new();
+    let options = Ledger::options().index_tail_events_max(20).recent_events_max(50);
+    let ledger = options.open(place.path()).unwrap();
+    append(&ledger, 10);
+    assert_eq!(newest(&ledger, 3), [7, 8, 9]);
+    ledger.count(&EventFilter::default()).unwrap();
+    let folder = IndexFolder::of(&place);
+    folder.take_away();
+    let mut end = 10;
+    // It fails while the ring is asked, and again and again after that.
+    wait_for(&ledger, |health| {
+        append(&ledger, 7);
+        end += 7;
+        assert_eq!(newest(&ledger, 4), (end - 4..end).collect::<Vec<_>>());
+        matches!(health.index.status, IndexStatus::Failed { attempts, .. } if attempts >= 3)
+    });
+    // More than the ring holds goes by, of which the index takes nothing.
+    append(&ledger, 120);
+    end += 120;
+    assert_eq!(newest(&ledger, 100), (end - 50..end).collect::<Vec<_>>());
+    let of_run = EventFilter { run: Some("r".into()), limit: 5, ..EventFilter::default() };
+    let matching = ledger.recent_matching(&of_run).unwrap();
+    assert_eq!(seqs(&ledger, &matching), (end - 5..end).collect::<Vec<_>>());
+    folder.give_back();
+    // The index goes over all of it once more, which the ring must not take for new events.
+    wait_for(&ledger, |health| {
+        assert_eq!(newest(&ledger, 100), (end - 50..end).collect::<Vec<_>>());
+        health.index.lag_events == 0
+    });
+    append(&ledger, 1);
+    assert_eq!(newest(&ledger, 2), [end - 1, end]);
 }
 
 #[test]

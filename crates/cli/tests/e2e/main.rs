@@ -23,6 +23,7 @@ mod count;
 mod demo;
 mod event;
 mod events;
+mod every_command;
 mod grep;
 mod health;
 mod import;

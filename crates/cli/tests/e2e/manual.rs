@@ -3,7 +3,7 @@
 use crate::program::Sandbox;
 
 /// The commands that `--help` lists.
-fn commands(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn commands(sandbox: &Sandbox) -> Vec<String> {
     let help = sandbox.run(["--help"]).expect(0).text();
     let listed = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
     let command = |line: &str| {

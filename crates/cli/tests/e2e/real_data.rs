@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::program::{Sandbox, seqs};
 
 /// A ledger of all recordings of one tool; nothing, and a word on stderr, where there are none.
-fn imported(format: &str) -> Option<Sandbox> {
+pub(crate) fn imported(format: &str) -> Option<Sandbox> {
     let Some(root) = std::env::var_os("RUNLEDGER_REAL_DATA") else {
         eprintln!("skipped: RUNLEDGER_REAL_DATA is not set");
         return None;
