@@ -107,6 +107,12 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Repair what a crash left behind; damage to acknowledged events is named and left alone
     Recover(RecoverArguments),
+    /// Copy the ledger into a folder, beside whoever writes to it, and verify the copy
+    Backup(BackupArguments),
+    /// Make the ledger from a backup, where there is none
+    Restore(RestoreArguments),
+    /// Delete the ledger, for good
+    Reset(ResetArguments),
     /// Say how much the ledger holds
     Stats,
     /// Say whether all is well, as far as it can be told from outside of the writer: how far the index is behind, and what
@@ -150,6 +156,31 @@ pub(crate) struct RecoverArguments {
     /// found where nothing vouches for them
     #[arg(long, value_name = "NEWDIR")]
     pub(crate) salvage: Option<PathBuf>,
+}
+
+/// `backup TARGET`
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The folder of the copy, which must be empty or not exist. The copy is the same ledger: write to one of the two only
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: PathBuf,
+}
+
+/// `restore BACKUP`
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The folder that a backup was made in. It is verified first, and not changed; the ledger's directory (`--ledger`) must be
+    /// empty or not exist
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: PathBuf,
+}
+
+/// `reset`
+#[derive(Debug, Args)]
+pub(crate) struct ResetArguments {
+    /// Don't ask: delete the ledger if this is its id. Without a terminal nothing is deleted otherwise
+    #[arg(long, value_name = "LEDGER_ID")]
+    pub(crate) yes: Option<String>,
 }
 
 /// `import FORMAT PATH…`

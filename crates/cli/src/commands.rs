@@ -8,6 +8,7 @@ mod pages;
 
 mod append;
 mod audits;
+mod backup;
 mod chain;
 mod count;
 mod demo;
@@ -18,6 +19,7 @@ mod import;
 mod index;
 mod manual;
 mod recover;
+mod reset;
 mod run;
 mod runs;
 mod salvage;
@@ -78,6 +80,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             Some(new_ledger) => salvage::run(new_ledger, &mut context),
             None => recover::run(&mut context),
         },
+        Command::Backup(backup) => backup::run(&backup.target, &mut context),
+        Command::Restore(restore) => backup::restore(&restore.backup, &mut context),
+        Command::Reset(reset) => reset::run(reset, &mut context),
         Command::Stats => stats::run(&mut context),
         Command::Health => health::run(&mut context),
         Command::Index(IndexCommand::Rebuild) => index::rebuild(&mut context),

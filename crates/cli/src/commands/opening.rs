@@ -32,6 +32,14 @@ pub(super) fn for_inspection(directory: &Path) -> Result<Ledger> {
     Ok(Ledger::open_read_only(directory)?)
 }
 
+/// Builds the index of a ledger that was just made from another one. Runs that were at work stay so: it holds what the other
+/// one held, and nothing else.
+pub(super) fn build_index(directory: &Path) -> Result<()> {
+    let ledger = with_progress(Ledger::options().create(false).leave_runs_open(true)).open(directory)?;
+    say_what_is_not_found(&ledger.anomalies()?);
+    Ok(ledger.close()?)
+}
+
 /// Answers are complete but for these records: nobody should have to find that out.
 pub(super) fn say_what_is_not_found(anomalies: &[(Seq, String)]) {
     if let Some((seq, reason)) = anomalies.first() {

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use runledger::{Ledger, Listed, SalvageReport};
+use runledger::{Listed, SalvageReport};
 
 use super::{Context, opening};
 use crate::exit::Exit;
@@ -20,7 +20,7 @@ const LINES_MAX: usize = 100;
 pub(super) fn run(new_ledger: &Path, context: &mut Context) -> Result<Exit> {
     let progress = opening::progress("salvaging", "{decimal_bytes} of {decimal_total_bytes}");
     let report = runledger::salvage(&context.ledger, new_ledger, progress)?;
-    build_index(new_ledger)?;
+    opening::build_index(new_ledger)?;
     if context.output.is_json() {
         writeln!(context.output, "{}", report.to_json())?;
     } else {
@@ -31,15 +31,6 @@ pub(super) fn run(new_ledger: &Path, context: &mut Context) -> Result<Exit> {
         (true, false) => Exit::Repaired,
         (true, true) => Exit::Fine,
     })
-}
-
-/// Runs that were at work stay so: the new ledger holds what the old one held, and nothing else.
-fn build_index(new_ledger: &Path) -> Result<()> {
-    let progress = opening::progress("building the index", "{pos} of {len} records");
-    let options = Ledger::options().create(false).leave_runs_open(true);
-    let ledger = options.progress(progress).open(new_ledger)?;
-    opening::say_what_is_not_found(&ledger.anomalies()?);
-    Ok(ledger.close()?)
 }
 
 fn write_text(report: &SalvageReport, new_ledger: &Path, output: &mut Output) -> Result<()> {

@@ -94,3 +94,29 @@ fn a_search_finds_what_a_search_through_the_lines_finds() {
     let newest = ["events", "--json", "--grep", text, "--order", "desc", "--limit", "1"];
     assert_eq!(sandbox.run(newest).expect(0).lines().len(), expected.min(1));
 }
+
+#[test]
+fn a_backup_of_real_recordings_answers_the_same_and_a_reset_leaves_nothing() {
+    for format in ["claude-code", "swe-agent", "tau-bench"] {
+        let Some(sandbox) = imported(format) else { return };
+        let report = sandbox.run(["backup", "copy", "--json"]).expect(0).value();
+        sandbox.run(["restore", "copy", "--ledger", "back"]).expect(0);
+        for question in [
+            &["tail"][..],
+            &["runs", "--json", "--limit", "1000000"],
+            &["usage", "--json", "--by", "model"],
+            &["count", "--by", "kind", "--json"],
+        ] {
+            let answer =
+                |ledger: &str| sandbox.run(question.iter().chain(&["--ledger", ledger])).expect(0).text();
+            assert!(answer("back") == answer("ledger"), "{format}: {question:?}");
+        }
+        let id = report["ledgerId"].as_str().unwrap();
+        assert_eq!(
+            sandbox.run(["reset", "--yes", id, "--json"]).expect(0).value()["records"],
+            report["records"]
+        );
+        assert_eq!(std::fs::read_dir(sandbox.ledger()).unwrap().count(), 0);
+        sandbox.run(["verify", "--ledger", "copy"]).expect(0);
+    }
+}

@@ -88,6 +88,7 @@ fn reports_on_the_machine_keep_the_names_of_their_fields() {
     for (arguments, expected) in [
         (&["verify"][..], &["ambiguous", "damaged", "records", "segments", "tornTailBytes"][..]),
         (&["index", "rebuild"], &["records"]),
+        (&["backup", "copy"], &["bytes", "lastCommitTime", "ledgerId", "records", "segments"]),
         (
             &["events", "--explain"],
             &[
@@ -130,7 +131,14 @@ fn names(value: &serde_json::Value, found: &mut std::collections::BTreeSet<Strin
 fn the_page_of_the_program_names_every_field_that_is_printed() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let sandbox = fixed();
-    let reports = [&["verify"][..], &["events", "--explain"], &["index", "rebuild"], &["stats"], &["health"]];
+    let reports = [
+        &["verify"][..],
+        &["events", "--explain"],
+        &["index", "rebuild"],
+        &["stats"],
+        &["health"],
+        &["backup", "copy"],
+    ];
     let mut found = std::collections::BTreeSet::new();
     for arguments in COMMANDS.iter().map(|(_, arguments)| *arguments).chain(reports) {
         for line in sandbox.run(["--json"].iter().chain(arguments)).expect(0).lines() {
