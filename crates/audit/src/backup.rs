@@ -68,7 +68,7 @@ pub fn backup(
 }
 
 /// Makes a ledger in `directory`, which must be empty or not exist, from a [`backup`]. The backup is verified before anything
-/// is written, and isn't changed. `progress` counts bytes, after that.
+/// is written, and isn't changed. `progress` counts bytes: verified, copied, and read back.
 ///
 /// The new ledger is the one that was backed up, as of then, with the same id. Events that were appended to that one since
 /// are not in it. **Don't go on writing to the old one**, if there still is one: the same numbers would mean different

@@ -10,8 +10,10 @@
 //! Owns the order of steps; what is copied is found in [`source`], and copied in [`copying`].
 
 use std::fmt;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backup::copying::{Copying, copy_bytes};
 use crate::backup::source::Source;
@@ -84,9 +86,31 @@ impl BackupOptions {
         BackupOptions { file_beside: Some(FileBeside { from: from.into(), to: to.into() }), ..self }
     }
 
-    /// The same for looking at a log before it is copied.
+    /// The same for looking at a log that isn't written here.
     pub(crate) fn verify_options(&self) -> VerifyOptions {
         VerifyOptions::new().leaf_function(Arc::clone(&self.leaf_function)).storage(Arc::clone(&self.storage))
+    }
+
+    /// The same for a log that is verified before it is copied. Who is told of progress hears of both as of one work, of which
+    /// that is a third.
+    pub(crate) fn after_verification(&self) -> (VerifyOptions, BackupOptions) {
+        let Some(callback) = &self.progress else { return (self.verify_options(), self.clone()) };
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let (hear, read) = (Arc::clone(callback), Arc::clone(&bytes_read));
+        let verify_options =
+            self.verify_options().progress(move |VerifyProgress { bytes_done, bytes_total }| {
+                read.store(bytes_total, Ordering::Relaxed);
+                hear(VerifyProgress { bytes_done, bytes_total: bytes_total.saturating_mul(3) });
+            });
+        let hear = Arc::clone(callback);
+        let options = self.clone().progress(move |VerifyProgress { bytes_done, bytes_total }| {
+            let read = bytes_read.load(Ordering::Relaxed);
+            let copied = u128::from(bytes_done) * 2 * u128::from(read) / u128::from(bytes_total.max(1));
+            let copied = u64::try_from(copied).unwrap_or(u64::MAX);
+            let bytes_done = read.saturating_add(copied);
+            hear(VerifyProgress { bytes_done, bytes_total: read.saturating_mul(3) });
+        });
+        (verify_options, options)
     }
 
     fn tell(&self, bytes_done: u64, bytes_total: u64) {
@@ -219,7 +243,8 @@ fn read_back(
     source: &Source,
     bytes_copied: u64,
 ) -> Result<VerifyReport, BackupError> {
-    let mut verify_options = options.verify_options();
+    // On one thread: a writer beside it may need the other ones.
+    let mut verify_options = options.verify_options().threads(NonZero::<usize>::MIN);
     if let Some(callback) = options.progress.clone() {
         verify_options = verify_options.progress(move |read| {
             let bytes_done = bytes_copied.saturating_add(read.bytes_done.min(bytes_copied));

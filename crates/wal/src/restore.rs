@@ -53,12 +53,13 @@ pub fn restore(
 ) -> Result<BackupReport, RestoreError> {
     let storage = &*options.storage;
     refuse_in_use(storage, directory)?;
-    let found = verify(directory, &options.verify_options()).map_err(BackupError::from)?;
+    let (verify_options, options) = options.after_verification();
+    let found = verify(directory, &verify_options).map_err(BackupError::from)?;
     let found = refuse_damaged(found)?;
     if !is_clean(storage, directory)? || found.recoverable_records > 0 {
         return Err(RestoreError::NotClean { path: directory.to_owned() });
     }
-    Ok(backup(directory, new_directory, options)?)
+    Ok(backup(directory, new_directory, &options)?)
 }
 
 fn refuse_in_use(storage: &dyn Storage, directory: &Path) -> Result<(), RestoreError> {

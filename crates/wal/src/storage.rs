@@ -63,7 +63,7 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// Removes a name.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Removes an empty directory. Only salvage asks, to leave nothing behind when it fails; who can't may refuse.
+    /// Removes an empty directory. Asked only where whole logs are made or deleted; who can't may refuse.
     fn remove_directory(&self, _directory: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

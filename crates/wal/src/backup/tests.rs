@@ -199,14 +199,21 @@ fn a_copy_of_a_copy_has_the_same_bytes() {
 #[test]
 fn progress_never_goes_back_and_ends_at_all_bytes() {
     let disk = three_segments(8, Left::Closed);
-    let told = Arc::new(crate::sync::Mutex::new(Vec::new()));
-    let hear = Arc::clone(&told);
-    backup(&source(), &target(), &options(&disk).progress(move |progress| hear.lock().push(progress)))
-        .unwrap();
-    let told = told.lock();
-    assert!(told.is_sorted_by_key(|progress| progress.bytes_done), "{told:?}");
-    assert!(told.iter().all(|progress| progress.bytes_total == told[0].bytes_total), "{told:?}");
-    assert_eq!(told.last().map(|last| last.bytes_done), Some(told[0].bytes_total));
+    let restored = Path::new(MOUNTED).join("restored");
+    for restores in [false, true] {
+        let told = Arc::new(crate::sync::Mutex::new(Vec::new()));
+        let hear = Arc::clone(&told);
+        let options = options(&disk).progress(move |progress| hear.lock().push(progress));
+        if restores {
+            crate::restore(&target(), &restored, &options).unwrap();
+        } else {
+            backup(&source(), &target(), &options).unwrap();
+        }
+        let told = told.lock();
+        assert!(told.is_sorted_by_key(|progress| progress.bytes_done), "{told:?}");
+        assert!(told.iter().all(|progress| progress.bytes_total == told[0].bytes_total), "{told:?}");
+        assert_eq!(told.last().map(|last| last.bytes_done), Some(told[0].bytes_total));
+    }
 }
 
 #[test]
