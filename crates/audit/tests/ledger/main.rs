@@ -17,6 +17,7 @@ mod foreign_index;
 mod index_health;
 mod live_lives;
 mod opening;
+mod operations;
 mod plans;
 mod provenance;
 mod queries;
