@@ -6,6 +6,8 @@
 
 mod floors;
 
+mod questions;
+
 mod real_ledger;
 
 mod stalling;

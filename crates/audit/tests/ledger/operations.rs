@@ -165,7 +165,12 @@ fn events_of_every_kind_are_saved_and_found_by_their_id_and_kind_as_they_were() 
         let stored = reader.event(event.event_id).unwrap().unwrap();
         assert_eq!(stored.seq, Seq::new(number));
         let of_kind = EventFilter { kinds: vec![event.kind()], ..EventFilter::default() };
-        assert_eq!(reader.events(&of_kind).unwrap().items, [stored.clone()], "{}", event.kind().as_str());
+        assert_eq!(
+            reader.events(&of_kind).unwrap().items,
+            std::slice::from_ref(&stored),
+            "{}",
+            event.kind().as_str()
+        );
         assert_eq!(Event { writer_instance: None, ..stored.event }, event);
     }
     kinds.sort_by_key(|kind| kind.as_str());

@@ -143,7 +143,7 @@ impl Run {
                 Body::ModelCall(call) => [1, 0, call.usage.input_tokens, call.usage.output_tokens],
                 _ => [1, 0, 0, 0],
             };
-            self.totals = std::array::from_fn(|place| self.totals[place] + share[place]);
+            self.totals.iter_mut().zip(share).for_each(|(total, share)| *total += share);
         }
         true
     }
