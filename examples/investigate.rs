@@ -5,8 +5,8 @@
 use std::error::Error;
 
 use runledger::{
-    Body, Content, ContributingAssertion, Digest, Event, EventFilter, Json, Kind, Ledger, ProvenanceFinding,
-    QueryAudit, QueryParams, RunStarted, ToolCall, TraceQuestion,
+    AuditFilter, Body, Content, ContributingAssertion, Digest, Event, EventFilter, Json, Kind, Ledger,
+    ProvenanceFinding, QueryAudit, QueryParams, RunStarted, ToolCall,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,9 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // What had the agent of that call looked up before, and what did it get?
     let agent = call.event.agent_id.as_deref().ok_or("nobody says who called it")?;
-    let question =
-        TraceQuestion { agent: agent.into(), to: Some(call.event.timestamp), ..TraceQuestion::default() };
-    for query in ledger.trace(&question)?.queries {
+    let asked = AuditFilter { agent: agent.into(), to: Some(call.event.timestamp), ..AuditFilter::default() };
+    for query in ledger.trace(&asked)?.queries {
         println!("{agent} asked: {}", query.to_json());
     }
 

@@ -1,5 +1,7 @@
 //! Which query audits to ask for.
 
+use std::time::Duration;
+
 use crate::filter::PAGE_ITEMS_DEFAULT;
 use crate::{AnyOf, EventFilter, Kind, Order, PageToken, Timestamp};
 
@@ -68,6 +70,18 @@ impl Default for AuditFilter {
 }
 
 impl AuditFilter {
+    /// The audits at most so long before or after `time`.
+    #[must_use]
+    pub fn around(time: Timestamp, window: Duration) -> Self {
+        let window_ns = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
+        let bound = |nanoseconds| Some(Timestamp::from_nanoseconds(nanoseconds));
+        Self {
+            from: bound(time.as_nanoseconds().saturating_sub(window_ns)),
+            to: bound(time.as_nanoseconds().saturating_add(window_ns)),
+            ..Self::default()
+        }
+    }
+
     /// The same question about events, but for anonymity, which no field of theirs can ask for.
     pub(crate) fn as_event_filter(&self) -> EventFilter {
         EventFilter {
@@ -101,6 +115,17 @@ impl AuditFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_around_a_time_ends_where_time_does() {
+        let around = |time, window| {
+            let filter = AuditFilter::around(time, Duration::from_nanos(window));
+            (filter.from.unwrap().as_nanoseconds(), filter.to.unwrap().as_nanoseconds())
+        };
+        assert_eq!(around(Timestamp::from_nanoseconds(15), 5), (10, 20));
+        assert_eq!(around(Timestamp::MAX, 5), (i64::MAX - 5, i64::MAX));
+        assert_eq!(around(Timestamp::MIN, u64::MAX), (i64::MIN, -1));
+    }
 
     #[test]
     fn the_last_moment_is_inclusive_too() {

@@ -50,6 +50,10 @@ impl Event {
     /// assert!(error.to_string().starts_with(r#"body.status: unknown run status "done", expected one of queued"#));
     /// # Ok::<(), runledger_audit::EventJsonError>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// The line is no JSON object; a field lacks or holds what it can't. The error names the field and what is accepted there.
     pub fn from_json(line: &str) -> Result<Self, EventJsonError> {
         let mut fields = Fields::of_line(line)?;
         fields.take("seq");

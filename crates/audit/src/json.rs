@@ -17,6 +17,10 @@ pub struct InvalidJson(#[from] serde_json::Error);
 impl Json {
     /// Checks that `text` is one JSON value and keeps it, without the white space between its tokens if it has line
     /// breaks.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
     pub fn parse(text: &str) -> Result<Self, InvalidJson> {
         let value: &RawValue = serde_json::from_str(text)?;
         Ok(Self::from_raw(value))
@@ -29,6 +33,10 @@ impl Json {
     }
 
     /// Writes `value` as JSON.
+    ///
+    /// # Errors
+    ///
+    /// It can't be written: a map has keys that are no strings, or its own code refuses.
     pub fn from_value<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, InvalidJson> {
         Ok(Self::on_one_line(serde_json::to_string(value)?))
     }
@@ -44,6 +52,10 @@ impl Json {
     }
 
     /// Reads the value as `T`.
+    ///
+    /// # Errors
+    ///
+    /// It is no `T`.
     pub fn read<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, InvalidJson> {
         Ok(serde_json::from_str(&self.0)?)
     }

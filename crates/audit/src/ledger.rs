@@ -190,6 +190,24 @@ impl Ledger {
 
     /// Ends a pause. An index that failed is tried again at once.
     ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, QueryError};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.pause_index()?;
+    /// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// let soon = ledger.with_query_wait(Duration::from_millis(1));
+    /// assert!(matches!(soon.count(&EventFilter::default()), Err(QueryError::Behind(_))));
+    /// ledger.resume_index()?;
+    /// assert_eq!(ledger.count(&EventFilter::default())?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The ledger is open for reading.

@@ -20,6 +20,9 @@
 //! # }
 //! ```
 
+// Whoever calls this has to know what can go wrong.
+#![warn(clippy::missing_errors_doc)]
+
 mod any_of;
 mod as_of;
 mod audit_filter;
@@ -109,8 +112,8 @@ pub use page_token::{PageToken, PageTokenError};
 #[doc(hidden)]
 pub use planted::{Bug, plant};
 pub use provenance::{
-    PROVENANCE_EVENTS_MAX, PROVENANCE_NODES_MAX, PROVENANCE_QUERIES_MAX, PROVENANCE_RUNS_MAX, Provenance,
-    ProvenanceFinding, ProvenanceNode, ProvenanceRelation,
+    PROVENANCE_AGENT_AGE_MAX, PROVENANCE_EVENTS_MAX, PROVENANCE_NODES_MAX, PROVENANCE_QUERIES_MAX,
+    PROVENANCE_RUNS_MAX, Provenance, ProvenanceFinding, ProvenanceNode, ProvenanceRelation,
 };
 pub use query::matching::UnsupportedFilter;
 pub use reset::{ResetPlan, ResetReport, plan_reset, reset};
@@ -128,5 +131,5 @@ pub use sink::{
 pub use source_digest::SourceDigest;
 pub use task_run::{NewRun, TaskRun};
 pub use time::{ParseTimestampError, Timestamp};
-pub use trace::{Trace, TraceQuestion, TracedSource};
+pub use trace::{Trace, TracedSource};
 pub use usage::{Days, FAILURE_OUTCOMES, UsageBy, UsageFigures, UsageGroup, UsageReport, is_failure};

@@ -14,6 +14,23 @@ use crate::{Ledger, MaintenanceError, OpenError, Progress};
 /// nothing, takes no lock. Works on as many threads as the machine runs at a time; [`verify_on`] lets you choose.
 ///
 /// Damage is what the report is about, not an error. `progress` counts bytes.
+///
+/// ```
+/// use runledger_audit::{Body, Custom, Event, Ledger, verify};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+/// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+/// let report = verify(ledger.directory(), |_| {})?;
+/// assert_eq!((report.records, report.damaged.len()), (1, 0));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// There is no ledger; a newer program wrote it; a file of it can't be read.
 pub fn verify(
     directory: impl AsRef<Path>,
     progress: impl Fn(Progress) + Send + Sync + 'static,
@@ -22,6 +39,10 @@ pub fn verify(
 }
 
 /// As [`verify`], on so many threads, the caller's included. The report is the same with any number.
+///
+/// # Errors
+///
+/// As [`verify`].
 pub fn verify_on(
     threads: NonZero<usize>,
     directory: impl AsRef<Path>,
@@ -44,6 +65,24 @@ fn verify_with(
 
 /// Repairs what may be repaired: a tail that was never acknowledged is cut and kept aside, what is derived is built
 /// again. Damage to acknowledged data is reported and left as it is. Takes the writer's lock.
+///
+/// ```
+/// use runledger_audit::{Ledger, recover};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+/// let path = ledger.directory().to_owned();
+/// assert!(recover(&path).is_err(), "it has a writer");
+/// ledger.close()?;
+/// recover(&path)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// There is no ledger; a newer program wrote it; somebody writes to it; a file of it can't be read or written.
 pub fn recover(directory: impl AsRef<Path>) -> Result<RecoverReport, MaintenanceError> {
     let directory = directory.as_ref();
     require_ledger(directory)?;
@@ -116,6 +155,25 @@ pub struct RebuildReport {
 /// Deletes the index and builds it again from the log. Takes the writer's lock.
 ///
 /// `progress` counts records.
+///
+/// ```
+/// use runledger_audit::{Body, Custom, Event, Ledger, rebuild_index};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+/// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+/// let path = ledger.directory().to_owned();
+/// ledger.close()?;
+/// assert_eq!(rebuild_index(&path, |_| {})?.records, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// There is no ledger, or it can't be opened for writing: see [`Ledger::open`]. The log can't be read, or the index not be
+/// written.
 pub fn rebuild_index(
     directory: impl AsRef<Path>,
     progress: impl Fn(Progress) + Send + Sync + 'static,

@@ -3,6 +3,8 @@
 //! INVARIANT: every branch ends at something that has no cause in the ledger, or says why it goes no further: what is
 //! named is not there, leads back to itself, stands in the tree already, or there was no room for it.
 
+use std::time::Duration;
+
 use runledger_wal::Seq;
 
 use crate::{AuditedQuery, ContributingAssertion, Digest, EventId, RunSummary, StoredEvent};
@@ -13,6 +15,9 @@ pub const PROVENANCE_EVENTS_MAX: usize = 256;
 pub const PROVENANCE_RUNS_MAX: usize = 64;
 /// At most so many queries stand under one run or event: the last ones before the decision.
 pub const PROVENANCE_QUERIES_MAX: usize = 100;
+/// A query of the same agent, where there is nothing else to go by, leads to a decision for so long: a day. What it knew
+/// before that it may have forgotten.
+pub const PROVENANCE_AGENT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// At most so many things are in the tree.
 pub const PROVENANCE_NODES_MAX: usize = 10_000;
 
@@ -28,6 +33,8 @@ pub struct Provenance {
     pub cycles: usize,
     /// How many things were left out because there was no room.
     pub left_out: u64,
+    /// How many queries of the agent were left out because they were asked longer than [`PROVENANCE_AGENT_AGE_MAX`] before.
+    pub too_old: u64,
 }
 
 /// Something that led to what stands above it, with what led to it.
@@ -58,7 +65,8 @@ pub enum ProvenanceRelation {
     QueryOfRun,
     /// It was asked in the correlation of the event above, before it: a weaker link, where there is no run to go by.
     QueryOfCorrelation,
-    /// It was asked by the agent of the event above, before it: the weakest link, where there is nothing else to go by.
+    /// It was asked by the agent of the event above, at most [`PROVENANCE_AGENT_AGE_MAX`] before it: the weakest link,
+    /// where there is nothing else to go by.
     QueryOfAgent,
     /// The answer above was made of it.
     Assertion,
@@ -104,6 +112,8 @@ pub enum ProvenanceFinding {
     RunShown(String),
     /// There is more than there was room for: so many, as far as they were counted.
     LeftOut(u64),
+    /// There are so many more queries of the agent, asked longer than [`PROVENANCE_AGENT_AGE_MAX`] before.
+    TooOld(u64),
 }
 
 impl ProvenanceRelation {
@@ -133,17 +143,19 @@ impl ProvenanceNode {
 impl Provenance {
     /// The tree, and what it lacks.
     pub(crate) fn new(decision: ProvenanceNode) -> Self {
-        let mut provenance = Self { decision, gaps: 0, cycles: 0, left_out: 0 };
-        let (mut gaps, mut cycles, mut left_out) = (0, 0, 0);
+        let mut provenance = Self { decision, gaps: 0, cycles: 0, left_out: 0, too_old: 0 };
+        let (mut gaps, mut cycles, mut left_out, mut too_old) = (0, 0, 0, 0);
         provenance.each(|node, _| match &node.finding {
             ProvenanceFinding::MissingEvent(_)
             | ProvenanceFinding::MissingRun(_)
             | ProvenanceFinding::Unreadable { .. } => gaps += 1,
             ProvenanceFinding::EventAgain(_) | ProvenanceFinding::RunAgain(_) => cycles += 1,
             ProvenanceFinding::LeftOut(count) => left_out += count,
+            ProvenanceFinding::TooOld(count) => too_old += count,
             _ => {}
         });
-        (provenance.gaps, provenance.cycles, provenance.left_out) = (gaps, cycles, left_out);
+        (provenance.gaps, provenance.cycles) = (gaps, cycles);
+        (provenance.left_out, provenance.too_old) = (left_out, too_old);
         provenance
     }
 

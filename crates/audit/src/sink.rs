@@ -89,6 +89,21 @@ struct Inner {
 impl AuditSink {
     /// A sink for this ledger.
     ///
+    /// ```
+    /// use runledger_audit::{AuditSink, Ledger, SinkOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("ledger");
+    /// let options = SinkOptions::new().queue_events_max(10_000).reopen(Ledger::options());
+    /// let sink = AuditSink::new(Ledger::open(&path)?, options.clone())?;
+    /// assert!(sink.stats().is_well());
+    /// let reader = Ledger::open_read_only(&path)?;
+    /// assert!(AuditSink::new(reader, options).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The ledger is open for reading only; no thread can be started.
@@ -102,6 +117,33 @@ impl AuditSink {
     }
 
     /// A sink for something else that keeps events, such as a test's own.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use runledger_audit::{AuditSink, Body, Custom, Destination, Event, QueuedEvent, SinkOptions, StoreError};
+    ///
+    /// struct Kinds(mpsc::Sender<String>);
+    ///
+    /// impl Destination for Kinds {
+    ///     fn store(&mut self, events: &[QueuedEvent]) -> Result<(), StoreError> {
+    ///         for event in events {
+    ///             self.0.send(event.kind().to_string()).map_err(|error| StoreError::failed(0, error))?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, kinds) = mpsc::channel();
+    /// let sink = AuditSink::to(Kinds(sender), SinkOptions::new())?;
+    /// sink.record(Event::new(Body::Custom(Custom::default())))?;
+    /// sink.flush(Instant::now() + Duration::from_secs(5))?;
+    /// assert_eq!(kinds.recv()?, "custom");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -130,6 +172,25 @@ impl AuditSink {
 
     /// Hands an event over. Waits only while the queue is full; the sink's own thread, in a callback, doesn't wait even
     /// then.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use runledger_audit::{AuditSink, Body, Custom, Event, Ledger, SinkOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let sink = AuditSink::new(Ledger::open(folder.path().join("ledger"))?, SinkOptions::new())?;
+    ///
+    /// let tick = || Event::new(Body::Custom(Custom::default()));
+    /// let (first, second) = (sink.record(tick())?, sink.record(tick())?); // nothing is waited for
+    /// sink.flush(Instant::now() + Duration::from_secs(5))?;
+    /// let ledger = sink.ledger().expect("it stores into one");
+    /// let seq = |id| Ok::<_, runledger_audit::QueryError>(ledger.event(id)?.expect("it is stored").seq);
+    /// assert!(seq(first)? < seq(second)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Durability
     ///
@@ -174,6 +235,20 @@ impl AuditSink {
     /// Hands an event over and waits until it is durable, however long that takes. Not for the sink's own callbacks, which it
     /// would wait for.
     ///
+    /// ```
+    /// use runledger_audit::{AuditSink, Body, Custom, Event, Ledger, SinkOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let sink = AuditSink::new(Ledger::open(folder.path().join("ledger"))?, SinkOptions::new())?;
+    ///
+    /// let id = sink.record_durable(Event::new(Body::Custom(Custom::default())))?;
+    /// let ledger = sink.ledger().expect("it stores into one");
+    /// assert!(ledger.event(id)?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Durability
     ///
     /// On return the event survives a crash of the process and of the machine.
@@ -191,6 +266,22 @@ impl AuditSink {
     /// Waits until everything that was handed over so far is durable, or was refused for good. A retry that waits for its
     /// time is made at once.
     ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use runledger_audit::{AuditSink, Body, Custom, Event, Ledger, SinkOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let sink = AuditSink::new(Ledger::open(folder.path().join("ledger"))?, SinkOptions::new())?;
+    ///
+    /// sink.record(Event::new(Body::Custom(Custom::default())))?;
+    /// sink.flush(Instant::now() + Duration::from_secs(5))?;
+    /// assert_eq!((sink.stats().durable, sink.stats().queued), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `deadline` passed first. What is left stays in the queue and is tried on.
@@ -201,6 +292,25 @@ impl AuditSink {
     /// Takes no more events, and waits until all that were handed over are stored.
     ///
     /// The ledger stays open: [`AuditSink::ledger`] gives the handle to close.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use runledger_audit::{AuditSink, Body, Custom, Event, Ledger, SinkOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let sink = AuditSink::new(ledger.clone(), SinkOptions::new())?;
+    /// let tick = || Event::new(Body::Custom(Custom::default()));
+    /// sink.record(tick())?;
+    /// sink.shutdown(Instant::now() + Duration::from_secs(5))?;
+    /// assert!(sink.record(tick()).is_err());
+    /// assert_eq!(ledger.durable_end()?.get(), 1);
+    /// ledger.close()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -215,12 +325,42 @@ impl AuditSink {
     }
 
     /// How it fares.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use runledger_audit::{AuditSink, Body, Custom, Event, Ledger, SinkOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let sink = AuditSink::new(Ledger::open(folder.path().join("ledger"))?, SinkOptions::new())?;
+    ///
+    /// sink.record(Event::new(Body::Custom(Custom::default())))?;
+    /// sink.flush(Instant::now() + Duration::from_secs(5))?;
+    /// let stats = sink.stats();
+    /// assert_eq!((stats.recorded, stats.durable, stats.failures), (1, 1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn stats(&self) -> SinkStats {
         self.inner.queue.stats()
     }
 
     /// The ledger, as it was opened last. After the sink opened it [again](SinkOptions::reopen), older handles are closed.
+    ///
+    /// ```
+    /// use runledger_audit::{AuditSink, Ledger, SinkOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let sink = AuditSink::new(Ledger::open(folder.path().join("ledger"))?, SinkOptions::new())?;
+    ///
+    /// let ledger = sink.ledger().expect("it stores into one");
+    /// assert_eq!(ledger.durable_end()?.get(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn ledger(&self) -> Option<Ledger> {
         self.inner.ledger.as_ref().map(|ledger| ledger.lock().clone())

@@ -1,86 +1,14 @@
-//! What an agent looked up: the question, and the account that answers it.
+//! What an agent looked up: the account that answers an [`AuditFilter`](crate::AuditFilter).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use crate::filter::PAGE_ITEMS_DEFAULT;
-use crate::{AnyOf, AuditAgent, AuditFilter, AuditedQuery, Digest, Order, PageToken, Timestamp};
+use crate::{AuditedQuery, Digest, PageToken};
 
-/// What to trace. Every field that is set must hold; [`TraceQuestion::default`] asks for all.
-///
-/// ```
-/// use std::time::Duration;
-/// use runledger_audit::{AnyOf, Timestamp, TraceQuestion};
-///
-/// let question = TraceQuestion {
-///     agent: "planner".into(),
-///     subject: Some(AnyOf::glob("auth/*")?),
-///     ..TraceQuestion::around(Timestamp::now(), Duration::from_secs(600))
-/// };
-/// assert!(question.from < question.to);
-/// # Ok::<(), runledger_audit::GlobError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceQuestion {
-    /// Who asked.
-    pub agent: AuditAgent,
-    /// What it was about.
-    pub subject: Option<AnyOf>,
-    /// Queries at this time or later.
-    pub from: Option<Timestamp>,
-    /// Queries at this time or earlier: the bound is inclusive.
-    pub to: Option<Timestamp>,
-    /// How many queries to answer with at most.
-    pub limit: usize,
-    /// Where an earlier answer to the same question ended.
-    pub page: Option<PageToken>,
-}
-
-impl Default for TraceQuestion {
-    fn default() -> Self {
-        Self {
-            agent: AuditAgent::Any,
-            subject: None,
-            from: None,
-            to: None,
-            limit: PAGE_ITEMS_DEFAULT,
-            page: None,
-        }
-    }
-}
-
-impl TraceQuestion {
-    /// The queries at most so long before or after `time`.
-    #[must_use]
-    pub fn around(time: Timestamp, window: Duration) -> Self {
-        let window_ns = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
-        let bound = |nanoseconds| Some(Timestamp::from_nanoseconds(nanoseconds));
-        Self {
-            from: bound(time.as_nanoseconds().saturating_sub(window_ns)),
-            to: bound(time.as_nanoseconds().saturating_add(window_ns)),
-            ..Self::default()
-        }
-    }
-
-    /// The list of audits that answers it.
-    pub(crate) fn as_audit_filter(&self) -> AuditFilter {
-        AuditFilter {
-            agent: self.agent.clone(),
-            subject: self.subject.clone(),
-            from: self.from,
-            to: self.to,
-            order: Order::Ascending,
-            limit: self.limit,
-            page: self.page,
-        }
-    }
-}
-
-/// An account of queries, oldest first.
+/// An account of queries.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Trace {
-    /// What was asked, what came back, and from which assertions.
+    /// What was asked, what came back, and from which assertions, in the order that was asked for.
     pub queries: Vec<AuditedQuery>,
     /// Where these answers came from, those that counted in most queries first.
     pub sources: Vec<TracedSource>,

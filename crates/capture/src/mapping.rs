@@ -74,6 +74,14 @@ pub struct Mapping {
 
 impl Mapping {
     /// No topic is known: every message becomes a `custom` event.
+    ///
+    /// ```
+    /// use runledger_audit::Kind;
+    /// use runledger_capture::{BusMessage, Mapping};
+    /// let message = BusMessage::new("run.started", r#"{"runId": "r1"}"#);
+    /// assert_eq!(Mapping::none().event(&message).kind(), Kind::Custom);
+    /// assert_eq!(Mapping::standard().event(&message).kind(), Kind::RunStarted);
+    /// ```
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -91,6 +99,14 @@ impl Mapping {
     /// | `tool.called`, `tool.finished`; `tool.completed`, `tool.failed` | `tool_call` |
     /// | `model.called`, `model.finished`; `model.completed`, `model.failed` | `model_call` |
     /// | `session.started`, `.ended`; `approval.requested`, `.resolved` | `workspace_event` |
+    ///
+    /// ```
+    /// use runledger_audit::Kind;
+    /// use runledger_capture::{BusMessage, Mapping};
+    /// let message = BusMessage::new("TOOL_FAILED", r#"{"tool": "grep", "runId": "r1"}"#);
+    /// let event = Mapping::standard().event(&message);
+    /// assert_eq!((event.kind(), event.outcome.as_deref()), (Kind::ToolCall, Some("failure")));
+    /// ```
     #[must_use]
     pub fn standard() -> Self {
         let mut mapping = Self::none();
@@ -152,6 +168,13 @@ impl Mapping {
     }
 
     /// The event that a message becomes.
+    ///
+    /// ```
+    /// use runledger_audit::Body;
+    /// use runledger_capture::{BusMessage, Mapping};
+    /// let event = Mapping::standard().event(&BusMessage::new("door.opened", "not JSON"));
+    /// assert!(matches!(&event.body, Body::Custom(custom) if custom.type_name == "door.opened"));
+    /// ```
     #[must_use]
     pub fn event(&self, message: &BusMessage) -> Event {
         let topic = plain(&message.topic);

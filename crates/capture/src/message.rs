@@ -23,6 +23,14 @@ impl BusMessage {
     }
 
     /// The same message with an identity.
+    ///
+    /// ```
+    /// use runledger_audit::EventId;
+    /// use runledger_capture::{BusMessage, Mapping};
+    /// let id = EventId::new();
+    /// let message = BusMessage::new("tool.called", "{}").with_id(id);
+    /// assert_eq!(Mapping::standard().event(&message).event_id, id);
+    /// ```
     #[must_use]
     pub fn with_id(mut self, id: EventId) -> Self {
         self.id = Some(id);
@@ -30,6 +38,14 @@ impl BusMessage {
     }
 
     /// The same message, sent at this time.
+    ///
+    /// ```
+    /// use runledger_audit::Timestamp;
+    /// use runledger_capture::{BusMessage, Mapping};
+    /// let time = Timestamp::from_nanoseconds(7);
+    /// let message = BusMessage::new("tool.called", "{}").with_time(time);
+    /// assert_eq!(Mapping::standard().event(&message).timestamp, time);
+    /// ```
     #[must_use]
     pub fn with_time(mut self, time: Timestamp) -> Self {
         self.time = Some(time);

@@ -89,6 +89,20 @@ impl SpanLayer {
 
     /// Records what is at this level or above.
     ///
+    /// ```
+    /// use runledger_audit::{AuditSink, Ledger, SinkOptions};
+    /// use runledger_capture::SpanLayer;
+    /// use tracing_subscriber::filter::LevelFilter;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let sink = AuditSink::new(Ledger::open(folder.path().join("ledger"))?, SinkOptions::new())?;
+    /// assert!(SpanLayer::new(sink.clone()).with_max_level(LevelFilter::INFO).is_ok());
+    /// assert!(SpanLayer::new(sink).with_max_level(LevelFilter::TRACE).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The level is TRACE.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use runledger::{
-    Durability, EventFilter, Ledger, LedgerOptions, ProvenanceFinding, ProvenanceNode, Seq, TraceQuestion,
+    AuditFilter, Durability, EventFilter, Ledger, LedgerOptions, ProvenanceFinding, ProvenanceNode, Seq,
 };
 
 use crate::audit::corpus::{Audited, Question};
@@ -79,14 +79,14 @@ fn answer(ledger: &Ledger, question: &Question) -> Result<u64> {
             events
         }
         Question::Trace { agent, from } => {
-            let question = TraceQuestion {
+            let filter = AuditFilter {
                 agent: agent.as_str().into(),
                 from: Some(*from),
                 limit: TRACED_QUERIES,
-                ..TraceQuestion::default()
+                ..AuditFilter::default()
             };
             // Where time is nearly over, nothing need be left.
-            ledger.trace(&question)?.queries.len() as u64 + 1
+            ledger.trace(&filter)?.queries.len() as u64 + 1
         }
         Question::Provenance { decision } => {
             sources(&ledger.provenance(*decision)?.context("the decision is missing")?.decision)

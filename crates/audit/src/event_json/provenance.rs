@@ -6,7 +6,8 @@ use super::object_writer::ObjectWriter;
 use crate::{Provenance, ProvenanceFinding, ProvenanceNode};
 
 impl Provenance {
-    /// The tree as one line of JSON: `decision`, and how many `gaps` and `cycles` it has and how much was `leftOut`.
+    /// The tree as one line of JSON: `decision`, and how many `gaps` and `cycles` it has, how much was `leftOut`
+    /// and, if any were, how many queries were `tooOld`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = ObjectWriter::new();
@@ -14,6 +15,9 @@ impl Provenance {
         json.unsigned("gaps", self.gaps as u64);
         json.unsigned("cycles", self.cycles as u64);
         json.unsigned("leftOut", self.left_out);
+        if self.too_old > 0 {
+            json.unsigned("tooOld", self.too_old);
+        }
         json.finish()
     }
 }
@@ -50,5 +54,6 @@ fn write_finding(finding: &ProvenanceFinding, json: &mut ObjectWriter) {
         ProvenanceFinding::RunAgain(id) => json.text("cycleToRun", id),
         ProvenanceFinding::RunShown(id) => json.text("runShownElsewhere", id),
         ProvenanceFinding::LeftOut(count) => json.unsigned("leftOut", *count),
+        ProvenanceFinding::TooOld(count) => json.unsigned("tooOld", *count),
     }
 }

@@ -96,6 +96,21 @@ impl Submitted {
 
     /// Waits until the event is as durable as was asked.
     ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Durability, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let event = Event::new(Body::Custom(Custom::default()));
+    /// let submitted = ledger.submit(event.clone(), Durability::Durable)?;
+    /// let seq = submitted.seq(); // given already, though nothing is promised yet
+    /// assert_eq!(submitted.wait()?.seq, seq);
+    /// assert!(ledger.submit(event, Durability::Durable)?.is_duplicate());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The log could not be written: whether the event is stored is unknown. It can be sent again with the same id
@@ -121,6 +136,23 @@ impl Submitted {
     /// As [`Submitted::wait`], without blocking the thread that polls. Only an event that was submitted a moment before
     /// and isn't durable yet blocks it, until it is.
     ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Durability, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let event = || Event::new(Body::Custom(Custom::default()));
+    /// let first = ledger.submit(event(), Durability::Durable)?;
+    /// let other = ledger.submit(event(), Durability::Durable)?;
+    /// assert!(first.wait_async().await?.seq < other.wait_async().await?.seq);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Submitted::wait`].
@@ -140,6 +172,21 @@ impl Submitted {
 impl Ledger {
     /// As [`Ledger::append`], for the tasks of an async runtime: waiting for the disk blocks no thread. Encoding, hashing,
     /// and the look whether the id was used before, are done by the thread that polls.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let receipt = ledger.append_async(Event::new(Body::Custom(Custom::default()))).await?;
+    /// assert!(ledger.durable_end()? > receipt.seq);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Durability
     ///

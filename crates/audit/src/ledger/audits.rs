@@ -59,6 +59,19 @@ impl Ledger {
 
     /// The audit of a query. There is an example at [`Ledger::put_audit`].
     ///
+    /// ```
+    /// use runledger_audit::{Ledger, QueryAudit, QueryId};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let query_id = ledger.put_audit(QueryAudit::new(), Some("planner"))?;
+    /// assert_eq!(ledger.audit(query_id)?.expect("just put").agent_id.as_deref(), Some("planner"));
+    /// assert!(ledger.audit(QueryId::new())?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The index or the log can't be read.
@@ -168,6 +181,19 @@ impl Ledger {
     }
 
     /// Whether the ledger has any audit of this agent. Reads no event.
+    ///
+    /// ```
+    /// use runledger_audit::{Ledger, QueryAudit};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.put_audit(QueryAudit::new(), Some("planner"))?;
+    /// assert!(ledger.has_audits_for_agent("planner")?);
+    /// assert!(!ledger.has_audits_for_agent("tester")?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

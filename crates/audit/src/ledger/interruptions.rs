@@ -41,6 +41,23 @@ impl Ledger {
     /// Runs whose process died before they ended, and which were marked as interrupted since this handle's ledger was
     /// opened. Waits for the index.
     ///
+    /// ```
+    /// use runledger_audit::{Ledger, NewRun, RunStatus};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ledger");
+    /// let ledger = Ledger::open(&path)?;
+    /// ledger.start_run(NewRun::new("nightly"))?;
+    /// drop(ledger); // and nobody ended it
+    ///
+    /// let ledger = Ledger::open(&path)?;
+    /// assert_eq!(ledger.interrupted_runs()?, ["nightly"]);
+    /// assert_eq!(ledger.run("nightly")?.expect("it was started").status, RunStatus::Interrupted);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The index can't be asked now, or the marks can't be appended. It is tried again with the next append or question.

@@ -23,6 +23,22 @@ impl Ledger {
     /// `_refused_total`, `_left_behind_total`, `_waited_total`, `_full_total`, `_attempts_total`, `_failures_total`,
     /// `_retries_total`; gauges `runledger_sink_queued_events`, `_queued_bytes`, `_queued_events_max`, `_lag_seconds`,
     /// `_failing`. Their meaning is that of the fields of [`SinkStats`](crate::SinkStats).
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// // In the handler of a scrape, before the recorder that the program installed is asked.
+    /// ledger.publish_metrics()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::health`]: the log's end can't be found out. Then nothing is published.
     pub fn publish_metrics(&self) -> Result<(), QueryError> {
         let health = self.health()?;
         let flag = |is_so: bool| f64::from(u8::from(is_so));

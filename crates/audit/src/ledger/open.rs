@@ -132,6 +132,21 @@ impl LedgerOptions {
 
     /// Whether to delete the index and build it again, also when nothing is wrong with it. False by default; only for
     /// writing.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ledger");
+    /// let ledger = Ledger::open(&path)?;
+    /// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// ledger.close()?;
+    /// let ledger = Ledger::options().rebuild_index(true).open(&path)?;
+    /// assert_eq!(ledger.count(&EventFilter::default())?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn rebuild_index(mut self, rebuild: bool) -> Self {
         self.index.rebuild = rebuild;
         self
@@ -140,6 +155,22 @@ impl LedgerOptions {
     /// Whether runs that an earlier writer left at work stay so, if it closed the ledger in good order. False by
     /// default: its process is gone, and nobody will end them. For programs that write a little and leave, one after
     /// the other, while the run goes on. Runs of a writer that died are marked as interrupted all the same.
+    ///
+    /// ```
+    /// use runledger_audit::{Ledger, NewRun, RunStatus};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ledger");
+    /// let ledger = Ledger::open(&path)?;
+    /// ledger.start_run(NewRun::new("script"))?;
+    /// ledger.close()?;
+    /// // The next command of the same script.
+    /// let ledger = Ledger::options().leave_runs_open(true).open(&path)?;
+    /// assert_eq!(ledger.run("script")?.expect("it was started").status, RunStatus::Running);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn leave_runs_open(mut self, leave: bool) -> Self {
         self.leave_runs_open = leave;
         self
@@ -195,6 +226,22 @@ impl LedgerOptions {
     /// [`QueryError::Behind`](crate::QueryError::Behind), which says how far the index is. 30 seconds by default for who
     /// writes. Who opens the ledger for reading indexes for itself, and by default does so however long it takes.
     /// [`Ledger::with_query_wait`] changes it for some questions.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, QueryError};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ledger");
+    /// let ledger = Ledger::options().query_wait_max(Duration::from_millis(1)).open(&path)?;
+    /// ledger.pause_index()?;
+    /// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// assert!(matches!(ledger.count(&EventFilter::default()), Err(QueryError::Behind(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn query_wait_max(mut self, wait: Duration) -> Self {
         self.query_wait_max = Some(wait);
         self
@@ -209,6 +256,20 @@ impl LedgerOptions {
 
     /// How many of the newest events are kept in memory for [`Ledger::recent`] and for subscriptions, once somebody asks for
     /// them. 10,000 by default. With 0 there are no recent events, and each subscription reads the log for itself.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ledger");
+    /// let ledger = Ledger::options().recent_events_max(2).open(&path)?;
+    /// let note = || Event::new(Body::Custom(Custom::default()));
+    /// ledger.append_batch(&[note(), note(), note()])?;
+    /// assert_eq!(ledger.recent(10)?.events.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recent_events_max(mut self, events: usize) -> Self {
         self.recent.events_max = events;
         self
@@ -226,18 +287,72 @@ impl LedgerOptions {
     /// not in the answer that it is about, and an answer that can't be recorded is withheld
     /// ([`QueryError::Unrecorded`](crate::QueryError::Unrecorded)). Only for writing: opening for reading refuses it. See
     /// also [`Ledger::read_by`].
+    ///
+    /// ```
+    /// use runledger_audit::{EventFilter, Kind, Ledger, LedgerReader};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ledger");
+    /// let ada = LedgerReader { actor: "ada".into(), ..LedgerReader::default() };
+    /// let ledger = Ledger::options().audit_reads(ada).open(&path)?;
+    /// assert_eq!(ledger.count(&EventFilter::default())?, 0);
+    /// // That question is an event by now, and so is this one.
+    /// let asked = EventFilter { kinds: vec![Kind::Custom], actor: Some("ada".into()), ..EventFilter::default() };
+    /// assert_eq!(ledger.count(&asked)?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn audit_reads(mut self, reader: LedgerReader) -> Self {
         self.reader = Some(reader);
         self
     }
 
     /// Whom to tell how far a rebuild of the index is.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ledger");
+    /// let ledger = Ledger::open(&path)?;
+    /// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// ledger.close()?;
+    /// let indexed = Arc::new(AtomicU64::new(0));
+    /// let told = Arc::clone(&indexed);
+    /// let options = Ledger::options().rebuild_index(true);
+    /// options.progress(move |progress| told.store(progress.done, Ordering::Relaxed)).open(&path)?;
+    /// assert_eq!(indexed.load(Ordering::Relaxed), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn progress(mut self, callback: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.index.progress = Some(Arc::new(callback));
         self
     }
 
     /// Opens the ledger in `directory` for writing. See [`Ledger::open`].
+    ///
+    /// ```
+    /// use runledger_audit::Ledger;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("ledger");
+    /// assert!(Ledger::options().create(false).open(&path).is_err());
+    /// assert!(Ledger::options().segment_bytes(8 << 20).open(&path)?.open_report().created);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::open`]; [`create`](LedgerOptions::create) is off and there is no ledger; the log can't have segments of that
+    /// length.
     pub fn open(self, directory: impl AsRef<Path>) -> Result<Ledger, OpenError> {
         let directory = directory.as_ref();
         if self.create {
@@ -280,6 +395,23 @@ impl LedgerOptions {
     }
 
     /// Opens the ledger in `directory` for reading. See [`Ledger::open_read_only`].
+    ///
+    /// ```
+    /// use runledger_audit::{EventFilter, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("ledger");
+    /// let writer = Ledger::open(&path)?;
+    /// let reader = Ledger::options().reader_memory_bytes_max(16 << 20).open_read_only(&path)?;
+    /// assert_eq!(reader.count(&EventFilter::default())?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::open_read_only`]; [reads are to be recorded](LedgerOptions::audit_reads).
     pub fn open_read_only(self, directory: impl AsRef<Path>) -> Result<Ledger, OpenError> {
         let directory = directory.as_ref();
         if self.reader.is_some() {

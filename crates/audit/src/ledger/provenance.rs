@@ -14,13 +14,15 @@ use super::read::StoredEvent;
 use crate::key::Position;
 use crate::ledger_read::Question;
 use crate::provenance::{
-    PROVENANCE_EVENTS_MAX, PROVENANCE_NODES_MAX, PROVENANCE_QUERIES_MAX, PROVENANCE_RUNS_MAX, Provenance,
-    ProvenanceFinding as Finding, ProvenanceNode as Node, ProvenanceRelation as Relation,
+    PROVENANCE_AGENT_AGE_MAX, PROVENANCE_EVENTS_MAX, PROVENANCE_NODES_MAX, PROVENANCE_QUERIES_MAX,
+    PROVENANCE_RUNS_MAX, Provenance, ProvenanceFinding as Finding, ProvenanceNode as Node,
+    ProvenanceRelation as Relation,
 };
 use crate::query::moment::Moment;
 use crate::query::plan::Plan;
 use crate::{
     AncestryEnd, AuditedQuery, ContributingAssertion, Event, EventFilter, EventId, Kind, Order, QueryError,
+    Timestamp,
 };
 
 impl Ledger {
@@ -28,8 +30,9 @@ impl Ledger {
     /// sources; nothing if the ledger has no such event.
     ///
     /// The queries are those of the event's run before the event; where it has no run, or that asked nothing, those of
-    /// its correlation; else those of its agent. Parents of the event and of the run are followed to their own queries.
-    /// What is named and not there, cycles, and what there was no room for, are places in the tree.
+    /// its correlation; else those of its agent in the [time before it](PROVENANCE_AGENT_AGE_MAX). Parents of the event and of the run are followed to their own queries.
+    /// What is named and not there, cycles, what there was no room for, and what was too long ago, are places in the
+    /// tree.
     ///
     /// ```
     /// use runledger_audit::{Body, Custom, Event, Ledger, ProvenanceRelation, QueryAudit};
@@ -164,12 +167,24 @@ impl Search<'_> {
             }
         }
         match &event.agent_id {
-            Some(agent) => {
-                let filter = EventFilter { agent: Some(agent.into()), ..EventFilter::default() };
-                self.queries(Relation::QueryOfAgent, filter)
-            }
+            Some(agent) => self.queries_of_agent(agent),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// The queries of an agent before the decision, and how many there are that were asked too long before.
+    fn queries_of_agent(&mut self, agent: &str) -> Result<Vec<Node>, QueryError> {
+        let age_max_ns = i64::try_from(PROVENANCE_AGENT_AGE_MAX.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = self.position.time.as_nanoseconds().saturating_sub(age_max_ns);
+        let oldest = Some(Timestamp::from_nanoseconds(oldest));
+        let of_agent = || EventFilter { agent: Some(agent.into()), ..EventFilter::default() };
+        let mut nodes = self.queries(Relation::QueryOfAgent, EventFilter { from: oldest, ..of_agent() })?;
+        let older = EventFilter { kinds: vec![Kind::QueryAudit], to: oldest, ..of_agent() };
+        let too_old = self.ledger.count(&older)?;
+        if too_old > 0 {
+            nodes.insert(0, Node::new(Relation::QueryOfAgent, Finding::TooOld(too_old)));
+        }
+        Ok(nodes)
     }
 
     /// A run with its queries, and with the runs that led to it nested above each other.

@@ -125,6 +125,25 @@ impl Ledger {
 
     /// The newest event of `source_id` in a session.
     ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let imported = Event {
+    ///     session_id: Some("session-1".into()),
+    ///     source_id: Some("line-7".into()),
+    ///     ..Event::new(Body::Custom(Custom::default()))
+    /// };
+    /// let receipt = ledger.append(imported)?;
+    /// let found = ledger.find_source(Some("session-1"), "line-7")?.expect("just appended");
+    /// assert_eq!(found.seq, receipt.seq);
+    /// assert!(ledger.find_source(Some("session-2"), "line-7")?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The index did not come far enough in time, or can't be read; the log can't be read, or is damaged there.
@@ -145,6 +164,23 @@ impl Ledger {
     }
 
     /// The newest event of `source_id` in whichever session has it; the newest of all if several do.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let imported = Event {
+    ///     session_id: Some("session-1".into()),
+    ///     source_id: Some("line-7".into()),
+    ///     ..Event::new(Body::Custom(Custom::default()))
+    /// };
+    /// ledger.append(imported)?;
+    /// assert!(ledger.find_source_anywhere("line-7")?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -169,6 +205,21 @@ impl Ledger {
 
     /// What `content` says: itself, or the bytes that it names in an imported line. Nothing if that line is not in
     /// this ledger, or does not hold JSON there.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Content, Custom, Event, Json, Ledger};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let data = Some(Content::Inline(Json::parse("[1, 2]")?));
+    /// let receipt = ledger.append(Event::new(Body::Custom(Custom { data, ..Custom::default() })))?;
+    /// let stored = ledger.event_at(receipt.seq)?.expect("just appended");
+    /// let Body::Custom(Custom { data: Some(data), .. }) = &stored.event.body else { panic!("it is custom") };
+    /// assert_eq!(ledger.content(&stored, data)?.expect("it is here").as_str(), "[1, 2]");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

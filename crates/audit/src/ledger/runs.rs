@@ -119,6 +119,30 @@ impl Ledger {
     /// what is said of it, unless its start (or its end, where the order goes by that) is changed. What is told of a run
     /// is what is known when its page is asked for: [`RunFilter::as_of`] gives pages of one moment.
     ///
+    /// ```
+    /// use runledger_audit::{Ledger, NewRun, RunFilter};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// for number in 0..3 {
+    ///     ledger.start_run(NewRun::new(format!("run-{number}")))?;
+    /// }
+    /// let mut filter = RunFilter { limit: 2, ..RunFilter::default() };
+    /// let mut pages = Vec::new();
+    /// loop {
+    ///     let page = ledger.run_page(&filter)?;
+    ///     pages.push(page.items.len());
+    ///     filter.page = page.next;
+    ///     if filter.page.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(pages, [2, 1]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Ledger::runs`].
@@ -164,6 +188,21 @@ impl Ledger {
     }
 
     /// Lists runs as [`Ledger::runs`] does, and gives what that took in the index in place of the answer.
+    ///
+    /// ```
+    /// use runledger_audit::{Ledger, NewRun, RunFilter};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// for number in 0..20 {
+    ///     ledger.start_run(NewRun::new(format!("run-{number}")))?;
+    /// }
+    /// let cost = ledger.explain_runs(&RunFilter { limit: 1, ..RunFilter::default() })?;
+    /// assert!(cost.keys_visited < 20, "a page reads what it answers with, and little more");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

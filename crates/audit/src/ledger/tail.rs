@@ -64,6 +64,23 @@ impl Tail {
     /// Waits until there is another event, also one that another process appends. False if `deadline` passed
     /// first, or the log was closed.
     ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use runledger_audit::{Body, Custom, Event, Ledger, Seq};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let mut tail = ledger.tail(Seq::ZERO);
+    /// assert!(!tail.wait(Some(Instant::now() + Duration::from_millis(1)))?, "there is nothing yet");
+    /// ledger.append(Event::new(Body::Custom(Custom::default())))?;
+    /// assert!(tail.wait(None)?);
+    /// assert_eq!(tail.next().expect("it waited for it")?.seq.get(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The watermark can't be read; none if the writer is in this process.

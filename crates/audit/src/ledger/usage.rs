@@ -51,6 +51,23 @@ impl Ledger {
 
     /// The same as [`Ledger::usage`]; `progress` counts calls.
     ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// use runledger_audit::{Body, Event, EventFilter, Ledger, ToolCall, UsageBy};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// ledger.append(Event::new(Body::ToolCall(ToolCall { tool_id: "shell".into(), ..ToolCall::default() })))?;
+    /// let done = Cell::new(0);
+    /// let show = |progress: runledger_audit::Progress| done.set(progress.done);
+    /// ledger.usage_with_progress(&UsageBy::Tool, &EventFilter::default(), show)?;
+    /// assert_eq!(done.get(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Ledger::usage`].

@@ -30,6 +30,11 @@ pub trait Destination: Send + 'static {
     ///
     /// None may be stored unless all before it are; and what was stored, also if nobody was told, must be recognised by
     /// its id when it comes again.
+    ///
+    /// # Errors
+    ///
+    /// Not all of them are durable. [`StoreError::failed`] has the rest tried again, [`StoreError::refused`] has the first of
+    /// them given up.
     fn store(&mut self, events: &[QueuedEvent]) -> Result<(), StoreError>;
 }
 

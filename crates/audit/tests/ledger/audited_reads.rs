@@ -2,8 +2,7 @@
 
 use runledger_audit::{
     AuditFilter, Content, ErrorClass, Event, EventFilter, EventId, LEDGER_READ, Ledger, LedgerReader,
-    OpenError, PageToken, QueryAudit, QueryError, RunFilter, Seq, SubscribeFrom, Timestamp, TraceQuestion,
-    UsageBy,
+    OpenError, PageToken, QueryAudit, QueryError, RunFilter, Seq, SubscribeFrom, Timestamp, UsageBy,
 };
 
 use super::{Place, custom, started};
@@ -70,7 +69,7 @@ fn every_question_is_recorded_once_and_recording_is_not_recorded() {
         ("subscribe", &|| drop(asked.subscribe(&events, SubscribeFrom::Now).unwrap())),
         ("audit", &|| drop(asked.audit(query).unwrap())),
         ("audits", &|| drop(asked.recent_audits(3).unwrap())),
-        ("trace", &|| drop(asked.trace(&TraceQuestion::default()).unwrap())),
+        ("trace", &|| drop(asked.trace(&AuditFilter::default()).unwrap())),
         ("provenance", &|| drop(asked.provenance(decision.event_id).unwrap())),
         ("correlation_chain", &|| drop(asked.correlation_chain("c").unwrap())),
         ("tail", &|| assert!(asked.tail(Seq::ZERO).count() > 2)),

@@ -3,7 +3,7 @@
 use runledger_audit::{
     AnyOf, AppendError, AuditAgent, AuditFilter, AuditedQuery, Body, ContributingAssertion, Digest,
     Durability, ErrorClass, Event, Json, Ledger, Order, PageTokenError, QueryAudit, QueryError, QueryId,
-    QueryParams, Timestamp, TraceQuestion,
+    QueryParams, Timestamp,
 };
 
 use super::{Place, at, custom};
@@ -265,12 +265,12 @@ fn a_trace_tells_what_was_asked_what_came_back_and_from_which_assertions() {
     ledger.append(asked(20, Some("planner"), again)).unwrap();
     ledger.append(asked(15, Some("planner"), about(3, "tea"))).unwrap();
     ledger.append(asked(15, Some("tester"), about(4, "auth/key"))).unwrap();
-    let question = TraceQuestion {
+    let filter = AuditFilter {
         agent: "planner".into(),
         subject: Some(AnyOf::glob("auth/*").unwrap()),
-        ..TraceQuestion::around(Timestamp::from_nanoseconds(15), std::time::Duration::from_nanos(5))
+        ..AuditFilter::around(Timestamp::from_nanoseconds(15), std::time::Duration::from_nanos(5))
     };
-    let trace = ledger.trace(&question).unwrap();
+    let trace = ledger.trace(&filter).unwrap();
     assert_eq!(ids(&trace.queries), [1, 2]);
     assert_eq!(trace.queries[0].audit, answered);
     let sources: Vec<_> =
@@ -286,7 +286,9 @@ fn a_trace_tells_what_was_asked_what_came_back_and_from_which_assertions() {
     );
     assert!(json.get("nextPage").is_none());
 
-    let mut paged = TraceQuestion { limit: 1, ..question };
+    let newest_first = ledger.trace(&AuditFilter { order: Order::Descending, ..filter.clone() }).unwrap();
+    assert_eq!(ids(&newest_first.queries), [2, 1]);
+    let mut paged = AuditFilter { limit: 1, ..filter };
     let first = ledger.trace(&paged).unwrap();
     assert!(first.to_json().contains("nextPage"));
     paged.page = first.next;

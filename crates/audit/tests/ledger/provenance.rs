@@ -1,8 +1,8 @@
 //! From a decision back to the sources.
 
 use runledger_audit::{
-    Body, ContributingAssertion, Digest, Event, EventId, Ledger, PROVENANCE_QUERIES_MAX, Provenance,
-    ProvenanceFinding, ProvenanceNode, QueryAudit, QueryId, RunStarted,
+    Body, ContributingAssertion, Digest, Event, EventId, Ledger, PROVENANCE_AGENT_AGE_MAX,
+    PROVENANCE_QUERIES_MAX, Provenance, ProvenanceFinding, ProvenanceNode, QueryAudit, QueryId, RunStarted,
 };
 
 use super::{Place, at, custom};
@@ -59,6 +59,7 @@ fn outline(provenance: &Provenance) -> Vec<String> {
             ProvenanceFinding::RunAgain(run_id) => format!("again {run_id}"),
             ProvenanceFinding::RunShown(run_id) => format!("shown {run_id}"),
             ProvenanceFinding::LeftOut(count) => format!("{count} left out"),
+            ProvenanceFinding::TooOld(count) => format!("{count} too old"),
             other => format!("{other:?}"),
         };
         lines.push(format!("{}{}: {what}", " ".repeat(depth), node.relation.as_str()));
@@ -139,6 +140,30 @@ fn without_a_run_that_asked_the_queries_are_those_of_the_correlation_and_else_of
     assert_eq!(lines(100), [" query_of_correlation: 2"]);
     assert_eq!(lines(101), [" query_of_agent: 1"]);
     assert!(lines(102).is_empty());
+}
+
+#[test]
+fn queries_of_the_agent_lead_to_a_decision_for_a_day_and_older_ones_are_counted() {
+    let place = Place::new();
+    let ledger = place.open();
+    let day = i64::try_from(PROVENANCE_AGENT_AGE_MAX.as_nanos()).unwrap();
+    let by_planner = |event: Event| Event { agent_id: Some("planner".into()), ..event };
+    // Two days before the first decision, a day and a moment, a day, and less.
+    for (number, time) in [(1, -day), (2, -1), (3, 0), (4, 1)] {
+        append(&ledger, [by_planner(query(number, time))]);
+    }
+    append(&ledger, [query(5, -1), by_planner(decision(100, day)), by_planner(decision(101, 3 * day))]);
+    let lines = |number| {
+        let lines = tree(&ledger, number);
+        lines.into_iter().filter(|line| line.contains("query_of")).collect::<Vec<_>>()
+    };
+    let expected = [" query_of_agent: 2 too old", " query_of_agent: 3", " query_of_agent: 4"];
+    assert_eq!(lines(100), expected);
+    assert_eq!(lines(101), [" query_of_agent: 4 too old"], "told also where nothing is left");
+    let provenance = ledger.provenance(event_id(100)).unwrap().unwrap();
+    assert_eq!((provenance.too_old, provenance.left_out, provenance.gaps), (2, 0, 0));
+    let json: serde_json::Value = serde_json::from_str(&provenance.to_json()).unwrap();
+    assert_eq!((&json["tooOld"], &json["decision"]["cameFrom"][0]["tooOld"]), (&2.into(), &2.into()));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use jiff::Zoned;
-use runledger::{Glob, TraceQuestion, TracedSource};
+use runledger::{AuditFilter, Glob, TracedSource};
 
 use super::{Context, audits, opening, pages};
 use crate::arguments::TraceArguments;
@@ -20,9 +20,9 @@ const SOURCE_COLUMNS_MIN: usize = 20;
 
 /// Runs the command.
 pub(super) fn run(arguments: &TraceArguments, context: &mut Context) -> Result<Exit> {
-    let question = question(arguments, &context.now)?;
+    let filter = filter(arguments, &context.now)?;
     let ledger = opening::for_reading(&context.ledger)?;
-    let trace = ledger.trace(&question)?;
+    let trace = ledger.trace(&filter)?;
     let output = &mut context.output;
     if output.is_json() {
         writeln!(output, "{}", trace.to_json())?;
@@ -41,25 +41,25 @@ pub(super) fn run(arguments: &TraceArguments, context: &mut Context) -> Result<E
     Ok(Exit::Fine)
 }
 
-fn question(arguments: &TraceArguments, now: &Zoned) -> Result<TraceQuestion> {
+fn filter(arguments: &TraceArguments, now: &Zoned) -> Result<AuditFilter> {
     let times = match &arguments.time {
         Some(time) => {
             let time = time_argument::read("--time", time, now)?;
-            let question = TraceQuestion::around(time, time_argument::span("--window", &arguments.window)?);
-            for (option, time) in [("--from", question.from), ("--to", question.to)] {
+            let filter = AuditFilter::around(time, time_argument::span("--window", &arguments.window)?);
+            for (option, time) in [("--from", filter.from), ("--to", filter.to)] {
                 if let Some(time) = time {
                     remark(format_args!("{option} {time}"));
                 }
             }
-            question
+            filter
         }
-        None => TraceQuestion {
+        None => AuditFilter {
             from: time_argument::resolve("--from", arguments.times.from.as_deref(), now)?,
             to: time_argument::resolve("--to", arguments.times.to.as_deref(), now)?,
-            ..TraceQuestion::default()
+            ..AuditFilter::default()
         },
     };
-    Ok(TraceQuestion {
+    Ok(AuditFilter {
         agent: audits::agent(arguments.agent.as_deref(), arguments.anonymous),
         subject: arguments.subject.clone().map(Glob::into),
         limit: arguments.limit,

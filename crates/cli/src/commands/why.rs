@@ -59,6 +59,10 @@ fn write_tree(ledger: &Ledger, provenance: &Provenance, output: &mut Output) -> 
     if provenance.left_out > 0 {
         note(format_args!("{} left out: there was no room", counted(provenance.left_out, "thing")));
     }
+    if provenance.too_old > 0 {
+        let queries = if provenance.too_old == 1 { "query" } else { "queries" };
+        note(format_args!("{} {queries} of the agent left out: asked too long before", provenance.too_old));
+    }
     Ok(())
 }
 
@@ -136,6 +140,7 @@ fn broken_off(finding: &ProvenanceFinding) -> String {
         ProvenanceFinding::RunAgain(id) => format!("{id}, which stands further up: a cycle"),
         ProvenanceFinding::RunShown(id) => format!("{id}, which stands elsewhere in this tree"),
         ProvenanceFinding::LeftOut(count) => format!("{count} more, for which there was no room"),
+        ProvenanceFinding::TooOld(count) => format!("{count} more, asked too long before"),
         _ => "something that this program does not know".to_owned(),
     }
 }

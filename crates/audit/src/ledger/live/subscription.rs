@@ -179,18 +179,69 @@ impl Ledger {
 impl Subscription {
     /// The same subscription, which says so with [`SubscriptionError::Lagged`] when more events than these wait for it: once,
     /// and again when it had caught up meanwhile. What was stored when it began does not count.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, SubscribeFrom, SubscriptionError};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let note = || Event::new(Body::Custom(Custom::default()));
+    /// let subscription = ledger.subscribe(&EventFilter::default(), SubscribeFrom::Now)?;
+    /// let mut subscription = subscription.with_lag_events_max(2);
+    /// ledger.append_batch(&[note(), note(), note()])?;
+    /// assert!(matches!(subscription.try_next(), Err(SubscriptionError::Lagged { behind: 3, .. })));
+    /// // Told once; the events come all the same.
+    /// assert_eq!(subscription.try_next()?.expect("it is durable").seq.get(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_lag_events_max(self, events: u64) -> Self {
         Self { lag_events_max: Some(events), ..self }
     }
 
     /// The first record that was not looked at: where another subscription goes on, in this process or another one.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, SubscribeFrom};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let note = || Event::new(Body::Custom(Custom::default()));
+    /// let mut subscription = ledger.subscribe(&EventFilter::default(), SubscribeFrom::Now)?;
+    ///
+    /// ledger.append(note())?;
+    /// subscription.try_next()?;
+    /// // As a program that left, and goes on where it was.
+    /// ledger.append(note())?;
+    /// let mut again = ledger.subscribe(&EventFilter::default(), subscription.next_seq())?;
+    /// assert_eq!(again.try_next()?.expect("it is durable").seq.get(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn next_seq(&self) -> Seq {
         self.next
     }
 
     /// How many events are durable that were not looked at. Some of them may not match.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, SubscribeFrom};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let note = || Event::new(Body::Custom(Custom::default()));
+    /// let subscription = ledger.subscribe(&EventFilter::default(), SubscribeFrom::Now)?;
+    ///
+    /// ledger.append_batch(&[note(), note()])?;
+    /// assert_eq!(subscription.lag()?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -200,6 +251,22 @@ impl Subscription {
     }
 
     /// Leaves out what comes before this record. Never goes back.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, SubscribeFrom};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let note = || Event::new(Body::Custom(Custom::default()));
+    /// let mut subscription = ledger.subscribe(&EventFilter::default(), SubscribeFrom::Now)?;
+    ///
+    /// ledger.append_batch(&[note(), note(), note()])?;
+    /// subscription.skip_to(ledger.durable_end()?);
+    /// assert!(subscription.try_next()?.is_none(), "only what is new comes from here on");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn skip_to(&mut self, seq: Seq) {
         while self.next < seq && self.ready.pop_front().is_some() {
             self.next = self.next.next();
@@ -208,12 +275,42 @@ impl Subscription {
     }
 
     /// Whether nothing more will come: the ledger was closed, or its log takes nothing more until it is opened again.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, SubscribeFrom};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let mut subscription = ledger.subscribe(&EventFilter::default(), SubscribeFrom::Now)?;
+    /// assert!(subscription.try_next()?.is_none() && !subscription.has_ended());
+    /// ledger.close()?;
+    /// assert!(subscription.next_until(None)?.is_none() && subscription.has_ended());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.has_ended
     }
 
     /// The next event that is durable already, or nothing. Waits for nothing but the disk.
+    ///
+    /// ```
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, SubscribeFrom};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// let note = || Event::new(Body::Custom(Custom::default()));
+    /// let mut subscription = ledger.subscribe(&EventFilter::default(), SubscribeFrom::Now)?;
+    ///
+    /// assert!(subscription.try_next()?.is_none(), "nothing is waited for");
+    /// ledger.append(note())?;
+    /// assert_eq!(subscription.try_next()?.expect("it is durable").seq.get(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

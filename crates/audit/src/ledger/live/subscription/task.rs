@@ -47,6 +47,25 @@ impl Subscription {
 
     /// The next event as a stream gives it: `futures::stream::poll_fn(move |context| subscription.poll_next(context))` makes
     /// one.
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    ///
+    /// use runledger_audit::{Body, Custom, Event, EventFilter, Ledger, Seq};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let ledger = Ledger::open(folder.path().join("ledger"))?;
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let mut subscription = ledger.subscribe(&EventFilter::default(), Seq::ZERO)?;
+    /// ledger.append_async(Event::new(Body::Custom(Custom::default()))).await?;
+    /// let next = poll_fn(|context| subscription.poll_next(context)).await;
+    /// assert_eq!(next.expect("the ledger is open")?.seq.get(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn poll_next(
         &mut self,
         context: &mut Context<'_>,
