@@ -84,10 +84,10 @@ fn wait_for(ledger: &Ledger, wanted: impl Fn(&Health) -> bool) -> Health {
 }
 
 /// A file that takes all the space there is, until it is dropped.
-struct Ballast(PathBuf);
+pub(crate) struct Ballast(PathBuf);
 
 impl Ballast {
-    fn fill(path: &Path) -> Self {
+    pub(crate) fn fill(path: &Path) -> Self {
         let mut file = File::create(path).unwrap();
         // Down to the last page.
         for piece in [1 << 20, 4096] {

@@ -26,6 +26,8 @@ mod full_disk;
 
 mod full_index;
 
+mod sink;
+
 /// Plants the bug that the environment names, if this was built for that, in this process: for tests in which it is the
 /// one that writes or reads.
 fn plant_by_environment() {
