@@ -5,17 +5,22 @@ use super::*;
 /// Long enough that a segment is read in several pieces.
 const LONG_SEGMENT_BYTES: u64 = 4 << 20;
 
-/// A log whose first segment is full and was not sealed, because nobody has tended it.
+/// How much is copied at a time.
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// A log of tiny records, so that footers are long, whose last segment but one is full and was not sealed, because nobody
+/// has tended the log since.
 fn full_and_unsealed(disk: &SimulatedDisk) -> Wal {
     let (wal, _) = Wal::open(&source(), log_options(disk, LONG_SEGMENT_BYTES)).unwrap();
-    let mut number = 0;
+    let batch: Vec<_> = (0..1000_u64).map(u64::to_le_bytes).collect();
     // The sizes of segments grow up to the configured one.
-    while disk.list(&source()).unwrap().len() < 6 || wal.counters().sealed < 2 {
-        wal.append(&vec![u8::try_from(number % 251).unwrap(); 100_000], Durability::Durable).unwrap();
-        number += 1;
-        if wal.counters().sealed < 2 {
-            while wal.tend() {}
-        }
+    while wal.counters().sealed < 3 {
+        wal.append_batch(&batch, Durability::Durable).unwrap();
+        while wal.tend() {}
+    }
+    let before = segments(disk).len();
+    while segments(disk).len() == before {
+        wal.append_batch(&batch, Durability::Durable).unwrap();
     }
     wal
 }
@@ -26,11 +31,14 @@ fn a_segment_that_is_sealed_while_it_is_copied_is_whole_in_the_copy() {
     let wal = Arc::new(full_and_unsealed(&disk));
     let sound = records(&disk, &source());
     let (sealing, sealed_before) = (Arc::clone(&wal), wal.counters().sealed);
-    let calls = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&calls);
-    // Before the last piece of each file that takes several.
+    let mut names = segments(&disk);
+    names.sort();
+    let full = unfinished().join(names.iter().rev().nth(1).unwrap());
+    let copying = disk.clone();
+    // Between two pieces, when the space in which the footer's first bytes come to lie was copied, and the rest wasn't.
     let progress = move |_| {
-        if counted.fetch_add(1, Ordering::Relaxed) >= 4 {
+        let copied = copying.open(&full, OpenMode::Read).and_then(|file| file.length());
+        if copied.is_ok_and(|bytes| bytes == LONG_SEGMENT_BYTES / PIECE_BYTES * PIECE_BYTES) {
             while sealing.tend() {}
         }
     };
