@@ -80,8 +80,25 @@ pub(crate) fn encode(event: &Event, salt: [u8; 16]) -> Result<AlignedVec, Encode
     Ok(payload)
 }
 
+/// What is read of a payload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    EnvelopeAndFacts,
+}
+
 /// The event in `payload`.
 pub(crate) fn decode(payload: &[u8]) -> Result<Event, DecodeError> {
+    decode_to(payload, Extent::Whole)
+}
+
+/// The event in `payload`, as far as part 0 tells it: who, when, what, how much. Its contents, which may be most of it, are
+/// absent, and not looked at. For events that were decoded whole before, by the indexer.
+pub(crate) fn decode_facts(payload: &[u8]) -> Result<Event, DecodeError> {
+    decode_to(payload, Extent::EnvelopeAndFacts)
+}
+
+fn decode_to(payload: &[u8], extent: Extent) -> Result<Event, DecodeError> {
     let version = schema_version(payload)?;
     if version > SCHEMA_VERSION {
         return Err(DecodeError::NewerSchema { version });
@@ -95,10 +112,10 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Event, DecodeError> {
     }
     let kind_code = parts.header.kind_code;
     let kind = Kind::from_code(kind_code).ok_or(DecodeError::UnknownKind { code: kind_code })?;
-    decode_v1(&parts, kind)
+    decode_v1(&parts, kind, extent)
 }
 
-fn decode_v1(parts: &Parts<'_>, kind: Kind) -> Result<Event, DecodeError> {
+fn decode_v1(parts: &Parts<'_>, kind: Kind, extent: Extent) -> Result<Event, DecodeError> {
     let not_an_archive = |part, error: &rancor::Error| {
         let found = error.to_string();
         let first_line = found.lines().next().unwrap_or_default();
@@ -110,7 +127,7 @@ fn decode_v1(parts: &Parts<'_>, kind: Kind) -> Result<Event, DecodeError> {
     if facts_kind != kind {
         return Err(damaged("kind", 2, &facts_kind.to_string(), kind));
     }
-    let contents = if parts.part_1.is_empty() {
+    let contents = if parts.part_1.is_empty() || extent == Extent::EnvelopeAndFacts {
         v1::ContentsV1::nothing()
     } else {
         rkyv::from_bytes::<v1::ContentsV1, rancor::Error>(&aligned(parts.part_1))

@@ -20,6 +20,9 @@
 //! # }
 //! ```
 
+// Whoever calls this has to know what can go wrong.
+#![warn(clippy::missing_errors_doc)]
+
 mod bus;
 mod mapping;
 mod message;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{Content, Custom, EventId, Json, ModelCall, RunFinished, RunStatistics, RunStatus, SourceLine};
-use crate::{Digest, SourceRange, ToolCall, Unparsed, WriterInstance};
+use crate::{Digest, SourceRange, ToolCall, Unparsed, UsageBy, UsageFigures, WriterInstance};
 
 const SALT: [u8; 16] = [7; 16];
 
@@ -64,6 +64,25 @@ proptest! {
     fn what_was_encoded_decodes_to_the_same_event(event in arbitrary::event(), salt: [u8; 16]) {
         let payload = encode(&event, salt).unwrap();
         prop_assert_eq!(decode(&payload).unwrap(), event);
+    }
+
+    #[test]
+    fn facts_say_all_that_is_summed_up_and_contents_are_not_looked_at(event in arbitrary::event()) {
+        let mut payload = encode(&event, SALT).unwrap();
+        let contents_from = payload.len() - Parts::of(&payload).unwrap().part_1.len();
+        payload[contents_from..].fill(0xFF);
+        let facts = decode_facts(&payload).unwrap();
+        let named = |event: &Event| (event.event_id, event.timestamp, event.kind(), event.outcome.clone());
+        prop_assert_eq!(named(&facts), named(&event));
+        for by in [UsageBy::Model, UsageBy::Tool, UsageBy::Agent, UsageBy::Run, UsageBy::Session] {
+            prop_assert_eq!(by.value_of(&facts), by.value_of(&event), "{:?}", by);
+        }
+        let summed_up = |event: &Event| {
+            let mut figures = UsageFigures::default();
+            figures.add(event);
+            figures
+        };
+        prop_assert_eq!(summed_up(&facts), summed_up(&event));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What models and tools were used, summed over the calls that match a filter.
 //!
-//! Reads each call once, in bounded memory: a group per value, not an event per call. It deliberately does not use the
+//! Reads each call once, in bounded memory: a group per value, not an event per call; and of each its facts alone, not what
+//! went in and came out. It deliberately does not use the
 //! figures of runs: those may be replaced by what a run's caller gave at its end, and then add up to nothing.
 
 use std::collections::BTreeMap;
@@ -96,7 +97,7 @@ impl Ledger {
                         }
                         for Found { record, .. } in found {
                             let seq = record.seq();
-                            let event = codec::decode(record.payload())
+                            let event = codec::decode_facts(record.payload())
                                 .map_err(|source| QueryError::Undecodable { seq, source })?;
                             sums.add(by.value_of(&event), &event);
                             done += 1;
