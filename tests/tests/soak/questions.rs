@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use runledger_audit::{
-    AnyOf, AsOf, Body, ContributingAssertion, Digest, Durability, Event, EventFilter, EventId, Ledger,
-    QueryAudit, QueryParams, Seq, Timestamp, TraceQuestion,
+    AnyOf, AsOf, AuditFilter, Body, ContributingAssertion, Digest, Durability, Event, EventFilter, EventId,
+    Ledger, QueryAudit, QueryParams, Seq, Timestamp,
 };
 
 use super::{Latencies, call, scale};
@@ -114,7 +114,7 @@ fn questions_keep_their_floors() {
     hold("what an agent looked up", 95, TRACE_P95_MAX, |number| {
         let subject = Some(AnyOf::glob("auth/*").unwrap());
         let agent = format!("agent-{}", number % 2 * 10).as_str().into();
-        let trace = ledger.trace(&TraceQuestion { agent, subject, ..TraceQuestion::default() }).unwrap();
+        let trace = ledger.trace(&AuditFilter { agent, subject, ..AuditFilter::default() }).unwrap();
         assert_eq!((trace.queries.len(), trace.sources.len()), (100, 5));
     });
     hold("from an event back to its sources", 95, PROVENANCE_P95_MAX, |number| {
