@@ -12,16 +12,10 @@ use super::health::LogFailures;
 use super::index::{Index, IndexOptions};
 use super::interruptions::Interruptions;
 use super::live::{Bounds, Live};
+use super::place::{index_folder, log_folder, refuse_foreign, refuse_lost_log, require_ledger};
 use super::{Core, Ledger};
 use crate::codec::EventLeaf;
 use crate::{LedgerReader, OpenError, WriterInstance};
-
-/// The folder of the log within the ledger.
-const LOG_FOLDER: &str = "wal";
-/// The folder of the index within the ledger.
-const INDEX_FOLDER: &str = "index";
-/// The folder of a log that is being deleted.
-const REMOVED_LOG_FOLDER: &str = "wal.removed";
 
 /// How long a question to a writer waits for the index to reach what was acknowledged before it, unless it is told.
 const QUERY_WAIT_MAX_DEFAULT: Duration = Duration::from_secs(30);
@@ -370,9 +364,9 @@ impl LedgerOptions {
         if let Some(storage) = self.log_storage {
             options = options.storage(storage);
         }
-        let (log, found) = Wal::open(&directory.join(LOG_FOLDER), options)
+        let (log, found) = Wal::open(&log_folder(directory), options)
             .map_err(|error| OpenError::of_log(directory, error))?;
-        let place = directory.join(INDEX_FOLDER);
+        let place = index_folder(directory);
         let live = Live::new(self.recent);
         let (index, state) = Index::follow(&log.reader(), &place, &self.index, live.feeder())?;
         let mut report = report_of(&found);
@@ -419,9 +413,9 @@ impl LedgerOptions {
         }
         require_ledger(directory)?;
         let options = wal::ReaderOptions::new();
-        let log = wal::Reader::open(&directory.join(LOG_FOLDER), options)
+        let log = wal::Reader::open(&log_folder(directory), options)
             .map_err(|error| OpenError::of_log(directory, error))?;
-        let (index, state) = Index::private(&log, &directory.join(INDEX_FOLDER), self.index)?;
+        let (index, state) = Index::private(&log, &index_folder(directory), self.index)?;
         let report = OpenReport { index: state, ..OpenReport::default() };
         let core = Core {
             writer: None,
@@ -445,64 +439,6 @@ impl std::fmt::Debug for LedgerOptions {
             .field("segment_bytes", &self.segment_bytes)
             .finish_non_exhaustive()
     }
-}
-
-/// Refuses a place where no ledger is.
-pub(crate) fn require_ledger(directory: &Path) -> Result<(), OpenError> {
-    if directory.join(LOG_FOLDER).is_dir() {
-        return refuse_lost_log(directory);
-    }
-    refuse_unfinished_reset(directory)?;
-    Err(OpenError::NotALedger { path: directory.to_owned(), exists: directory.exists() })
-}
-
-/// Refuses to make a ledger among files that are something else.
-fn refuse_foreign(directory: &Path) -> Result<(), OpenError> {
-    if directory.join(LOG_FOLDER).is_dir() || !directory.exists() {
-        return Ok(());
-    }
-    if is_empty(directory)? {
-        return Ok(());
-    }
-    refuse_unfinished_reset(directory)?;
-    Err(OpenError::NotALedger { path: directory.to_owned(), exists: true })
-}
-
-/// Whether the rest of a ledger lies there that was being deleted.
-pub(crate) fn has_unfinished_reset(directory: &Path) -> bool {
-    directory.join(REMOVED_LOG_FOLDER).is_dir()
-}
-
-fn refuse_unfinished_reset(directory: &Path) -> Result<(), OpenError> {
-    if has_unfinished_reset(directory) {
-        return Err(OpenError::ResetUnfinished { path: directory.to_owned() });
-    }
-    Ok(())
-}
-
-/// Refuses a place where an index is left of a log that is gone. No crash leaves that: the index comes after the log.
-fn refuse_lost_log(directory: &Path) -> Result<(), OpenError> {
-    let (log, index) = (log_folder(directory), directory.join(INDEX_FOLDER));
-    if log.is_dir() && is_empty(&log)? && index.is_dir() && !is_empty(&index)? {
-        return Err(OpenError::LogLost { path: log });
-    }
-    Ok(())
-}
-
-pub(crate) fn is_empty(directory: &Path) -> Result<bool, OpenError> {
-    let mut entries = std::fs::read_dir(directory)
-        .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-    Ok(entries.next().is_none())
-}
-
-/// The log's folder in a ledger.
-pub(crate) fn log_folder(directory: &Path) -> PathBuf {
-    directory.join(LOG_FOLDER)
-}
-
-/// The index's folder in a ledger.
-pub(crate) fn index_folder(directory: &Path) -> PathBuf {
-    directory.join(INDEX_FOLDER)
 }
 
 fn report_of(found: &wal::OpenReport) -> OpenReport {
