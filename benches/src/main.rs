@@ -53,7 +53,7 @@ enum Command {
         #[command(flatten)]
         own: index::Arguments,
     },
-    /// The audit layer: hand-off, live, recent, chain, trace, provenance, replay.
+    /// The audit layer: hand-off, durable, live, recent, chain, trace, provenance, replay.
     Audit {
         #[command(flatten)]
         common: Arguments,

@@ -14,6 +14,8 @@ pub(crate) enum Job {
     Replay { events: u64 },
     /// Hands so many events over to a sink, in bursts.
     HandOff { bursts: u64 },
+    /// Appends so many durable events one by one in every way, in turns, and times one of them.
+    Durable { events: u64, way: Way },
     /// Appends so many durable events one by one, and times when a subscriber sees each.
     Live { events: u64 },
 }
@@ -30,4 +32,21 @@ pub(crate) enum Work {
     Trace,
     /// From a decision back to its sources.
     Provenance,
+}
+
+/// In what way an event is made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Way {
+    /// Its bytes, by the log alone.
+    Log,
+    /// By a ledger.
+    Ledger,
+    /// By a sink, whose caller waits.
+    Sink,
+}
+
+impl Way {
+    /// Every way.
+    pub(super) const ALL: [Self; 3] = [Self::Log, Self::Ledger, Self::Sink];
 }

@@ -8,6 +8,7 @@ use super::job::Job;
 use crate::job::Outcome;
 
 mod ask;
+mod durable;
 mod hand_off;
 mod live;
 
@@ -19,6 +20,7 @@ pub(super) fn run(directory: &Path, round: u64, job: &Job) -> Result<Outcome> {
         Job::Ask { events, work, questions } => ask::ask(&ledger, events, work, round, questions),
         Job::Replay { events } => ask::replay(&ledger, events),
         Job::HandOff { bursts } => hand_off::hand_off(&ledger, bursts),
+        Job::Durable { events, way } => durable::durable(directory, events, way),
         Job::Live { events } => live::live(&ledger, events),
     }
     .with_context(|| directory.display().to_string())

@@ -1,11 +1,17 @@
 //! The table: which workloads there are, and what Runledger aims at.
 
-use super::job::{Job, Work};
+use super::job::{Job, Way, Work};
 use crate::job;
 use crate::workload::{Aim, Entry, Figure, Setting, Workload};
 
 /// How tables call it.
 const LEDGER: &str = "runledger";
+
+/// The log alone, as tables call it.
+const LOG: &str = "runledger's log alone";
+
+/// How many times what the log takes a durable event may take.
+const DURABLE_RATIO_MAX: f64 = 1.1;
 
 /// Events that are replayed.
 const REPLAYED_EVENTS: u64 = 100_000;
@@ -28,6 +34,8 @@ pub(super) fn workloads(events: u64, fewer: u64) -> Vec<Workload> {
             None,
             Job::HandOff { bursts: (200 / fewer).max(2) },
         ),
+        durable("a durable event by the sink, p95", Way::Sink, (3000 / fewer).max(50)),
+        durable("a durable event by the ledger, p95", Way::Ledger, (3000 / fewer).max(50)),
         workload(
             "live",
             "from durable to seen by a subscriber, p99",
@@ -63,6 +71,22 @@ pub(super) fn workloads(events: u64, fewer: u64) -> Vec<Workload> {
             Job::Replay { events: replayed },
         ),
     ]
+}
+
+/// Durable events in one way, beside the bare log.
+fn durable(title: &str, way: Way, events: u64) -> Workload {
+    let aim = Aim { ratios_max: vec![(LOG, DURABLE_RATIO_MAX)], ..Aim::default() };
+    let figure = Figure::MicrosecondsNearly;
+    let mut workload = workload("durable", title, figure, aim, None, Job::Durable { events, way });
+    workload.entries.push(Entry {
+        label: LOG.to_owned(),
+        engine: LOG,
+        essential: true,
+        fill: None,
+        job: job::Job::Audit(Job::Durable { events, way: Way::Log }),
+    });
+    workload.reference = Some(LOG);
+    workload
 }
 
 fn workload(
