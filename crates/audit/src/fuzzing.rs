@@ -26,8 +26,18 @@ pub enum Part {
     Run,
     /// The key of a run in the list by start.
     RunStart,
+    /// The key of a run in the list by end.
+    RunEnd,
     /// The key of a run that is at work.
     LiveRun,
+    /// The value under it.
+    LiveWriter,
+    /// The key of an entry of a run's log.
+    RunLog,
+    /// The value under it.
+    RunLogEntry,
+    /// The name of a stream.
+    Stream,
     /// The value under a query id.
     QueryId,
     /// The checkpoint.
@@ -36,14 +46,19 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 9] = [
+    pub const ALL: [Part; 14] = [
         Part::EventId,
         Part::SourceId,
         Part::Superseded,
         Part::Anomaly,
         Part::Run,
         Part::RunStart,
+        Part::RunEnd,
         Part::LiveRun,
+        Part::LiveWriter,
+        Part::RunLog,
+        Part::RunLogEntry,
+        Part::Stream,
         Part::QueryId,
         Part::Checkpoint,
     ];
@@ -52,10 +67,19 @@ impl Part {
     #[must_use]
     pub fn tag(self) -> Option<u8> {
         match self {
-            Part::EventId | Part::SourceId | Part::Superseded | Part::QueryId | Part::Checkpoint => None,
+            Part::EventId
+            | Part::SourceId
+            | Part::Superseded
+            | Part::LiveWriter
+            | Part::RunLogEntry
+            | Part::Stream
+            | Part::QueryId
+            | Part::Checkpoint => None,
             Part::Anomaly => key::anomaly::prefix().first().copied(),
             Part::Run => Some(Tag::Run.byte()),
             Part::RunStart => Some(Tag::RunStart.byte()),
+            Part::RunEnd => Some(Tag::RunEnd.byte()),
+            Part::RunLog => Some(Tag::RunLog.byte()),
             Part::LiveRun => key::live_run::prefix().first().copied(),
         }
     }
@@ -74,17 +98,36 @@ pub fn recode(part: Part, bytes: &[u8]) -> Option<Vec<u8>> {
         }
         Part::Anomaly => key::anomaly::decode(bytes).ok().map(key::anomaly::key),
         Part::Run => key::run::decode(bytes).ok().map(key::run::key),
-        Part::RunStart => {
-            let place = bytes.strip_prefix(&key::run_start::prefix()[..])?;
-            let place = RunPlace::at_end_of(place).filter(|_| place.len() == PLACE_BYTES)?;
-            Some([key::run_start::prefix(), place.to_bytes().to_vec()].concat())
-        }
+        Part::RunStart => recode_place(key::run_start::prefix(), bytes),
+        Part::RunEnd => recode_place(key::run_end::prefix(), bytes),
         Part::QueryId => {
             key::query_id::decode_value(bytes).ok().map(|(seq, digest)| key::query_id::value(seq, digest))
         }
         Part::LiveRun => key::live_run::decode(bytes).ok().map(key::live_run::key),
+        Part::LiveWriter => {
+            let writer = key::live_run::decode_value(bytes)?;
+            Some(key::live_run::value(Some(writer)))
+        }
+        Part::RunLog => {
+            let sequence = key::run_log::decode_sequence(bytes).ok()?;
+            let before = bytes.get(..bytes.len().checked_sub(size_of::<u64>())?)?;
+            Some([before, &sequence.to_be_bytes()].concat())
+        }
+        Part::RunLogEntry => key::run_log::decode_value(bytes).ok().map(key::run_log::value),
+        Part::Stream => {
+            let dimension = *bytes.first()?;
+            let value = key::stream::value_of(bytes.to_vec()).ok()?;
+            Some([&[dimension], value.as_bytes()].concat())
+        }
         Part::Checkpoint => Checkpoint::decode(bytes).ok().map(|checkpoint| checkpoint.encode()),
     }
+}
+
+/// A run's place in one of the lists that hold nothing but places.
+fn recode_place(prefix: Vec<u8>, bytes: &[u8]) -> Option<Vec<u8>> {
+    let place = bytes.strip_prefix(&prefix[..])?;
+    let place = RunPlace::at_end_of(place).filter(|_| place.len() == PLACE_BYTES)?;
+    Some([prefix, place.to_bytes().to_vec()].concat())
 }
 
 /// What these bytes decode to as the figures of a run, encoded again. They have more than one form, so only what is
