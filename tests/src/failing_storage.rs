@@ -4,14 +4,14 @@
 //! What a failed sync leaves behind is the page cache's: nothing is lost here, and the log must not rely on that. The
 //! crash laboratory's disk is the one that loses things.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use runledger_wal::{DiskStorage, LockMode, Map, OpenMode, Storage, StorageFile};
+
+use crate::altered_disk::{Alteration, AlteredDisk};
 
 /// Input/output error.
 const EIO: i32 = 5;
@@ -19,8 +19,11 @@ const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 
 /// A disk that can be told to fail. Clones are the same disk.
+pub type FailingStorage = AlteredDisk<Failures>;
+
+/// How it fails.
 #[derive(Debug, Clone, Default)]
-pub struct FailingStorage {
+pub struct Failures {
     shared: Arc<Shared>,
 }
 
@@ -53,32 +56,34 @@ impl FailingStorage {
 
     /// From now on every `every`th sync of a segment fails; none when 0.
     pub fn fail_syncs(&self, every: u64) {
-        let mut state = self.shared.state.lock();
+        let mut state = self.0.shared.state.lock();
         (state.failing_sync_every, state.segment_syncs) = (every, 0);
     }
 
     /// From now on each sync of a segment takes so long at least.
     pub fn stall(&self, stall: Duration) {
-        self.shared.state.lock().stall = stall;
+        self.0.shared.state.lock().stall = stall;
     }
 
     /// Syncs of segments wait until this is called again with `false`.
     pub fn hold_syncs(&self, is_held: bool) {
-        self.shared.state.lock().is_held = is_held;
-        self.shared.changed.notify_all();
+        self.0.shared.state.lock().is_held = is_held;
+        self.0.shared.changed.notify_all();
     }
 
     /// Whether the disk has no space: writes to segments are refused, and they can't grow.
     pub fn fill(&self, is_full: bool) {
-        self.shared.state.lock().is_full = is_full;
+        self.0.shared.state.lock().is_full = is_full;
     }
 
     /// How many syncs were made to fail.
     #[must_use]
     pub fn failed_syncs(&self) -> u64 {
-        self.shared.state.lock().failed_syncs
+        self.0.shared.state.lock().failed_syncs
     }
+}
 
+impl Failures {
     fn sync_segment(&self) -> io::Result<()> {
         let mut state = self.shared.state.lock();
         while state.is_held {
@@ -93,98 +98,22 @@ impl FailingStorage {
         std::thread::sleep(stall);
         if fails { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
     }
-
-    fn check_space(&self) -> io::Result<()> {
-        if self.shared.state.lock().is_full { Err(io::Error::from_raw_os_error(ENOSPC)) } else { Ok(()) }
-    }
 }
 
-impl Storage for FailingStorage {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
-        let is_segment = path.extension().is_some_and(|extension| extension == "wal");
-        let file = DiskStorage.open(path, mode)?;
-        Ok(Arc::new(FailingFile { file, storage: is_segment.then(|| self.clone()) }))
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
-        DiskStorage.list(directory)
-    }
-
-    fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        DiskStorage.create_directory(directory)
-    }
-
-    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        DiskStorage.sync_directory(directory)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        DiskStorage.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        DiskStorage.remove(path)
-    }
-
-    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
-        DiskStorage.remove_directory(directory)
-    }
-
-    fn now_ns(&self) -> i64 {
-        DiskStorage.now_ns()
-    }
-
-    fn random(&self) -> [u8; 16] {
-        DiskStorage.random()
-    }
-
-    fn process_id(&self) -> u32 {
-        DiskStorage.process_id()
-    }
-
-    fn boot_id(&self) -> Option<String> {
-        DiskStorage.boot_id()
-    }
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wal")
 }
 
-/// A file, with the disk that it lies on if that is to be asked.
-#[derive(Debug)]
-struct FailingFile {
-    file: Arc<dyn StorageFile>,
-    storage: Option<FailingStorage>,
-}
-
-impl StorageFile for FailingFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+impl Alteration for Failures {
+    fn before_write(&self, path: &Path) -> io::Result<()> {
+        let is_full = is_segment(path) && self.shared.state.lock().is_full;
+        if is_full { Err(io::Error::from_raw_os_error(ENOSPC)) } else { Ok(()) }
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.storage.as_ref().map_or(Ok(()), FailingStorage::check_space)?;
-        self.file.write_at(bytes, offset)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        self.file.length()
-    }
-
-    fn set_length(&self, bytes: u64) -> io::Result<()> {
-        if bytes > self.file.length()? {
-            self.storage.as_ref().map_or(Ok(()), FailingStorage::check_space)?;
+    fn sync(&self, path: &Path, sync: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
+        if is_segment(path) {
+            self.sync_segment()?;
         }
-        self.file.set_length(bytes)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.storage.as_ref().map_or(Ok(()), FailingStorage::sync_segment)?;
-        self.file.sync_data()
-    }
-
-    fn try_lock(&self, mode: LockMode) -> io::Result<bool> {
-        self.file.try_lock(mode)
-    }
-
-    fn map(&self) -> io::Result<Option<Map>> {
-        self.file.map()
+        sync()
     }
 }

@@ -1,5 +1,7 @@
 //! What tests of several crates share with each other, and with the programs that they start.
 
+pub mod altered_disk;
+
 #[cfg(feature = "commit-model")]
 pub mod commit_model;
 

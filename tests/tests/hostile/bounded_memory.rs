@@ -19,7 +19,7 @@ use runledger_wal::{
 
 use crate::forge::{seal_frame, seal_header, seal_slot, seed, set};
 use crate::small_log::{Ending, SmallLog};
-use crate::unsynced_disk::UnsyncedDisk;
+use crate::unsynced_disk::UNSYNCED_DISK;
 
 const GROWTH_KIB_MAX: u64 = 64 << 10;
 
@@ -110,16 +110,18 @@ impl Gauge {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         make(path);
-        let options = VerifyOptions::new().storage(Arc::new(UnsyncedDisk));
+        let options = VerifyOptions::new().storage(Arc::new(UNSYNCED_DISK));
         let report = self.measure(&format!("{what}: verify"), 0, || verify(path, &options).ok());
-        let options = RecoverOptions::new().storage(Arc::new(UnsyncedDisk));
+        let options = RecoverOptions::new().storage(Arc::new(UNSYNCED_DISK));
         self.measure(&format!("{what}: recover"), 0, || drop(recover(path, &options)));
         report
     }
 }
 
 fn read(path: &Path) {
-    let Ok(reader) = Reader::open(path, ReaderOptions::new().storage(Arc::new(UnsyncedDisk))) else { return };
+    let Ok(reader) = Reader::open(path, ReaderOptions::new().storage(Arc::new(UNSYNCED_DISK))) else {
+        return;
+    };
     let _ = reader.scan(Seq::ZERO).filter(Result::is_err).take(ERRORS_READ_MAX).count();
     for seq in [0, 1, 5, 1000, 1 << 20, 1 << 40] {
         let _ = reader.read(Seq::new(seq));
@@ -128,7 +130,7 @@ fn read(path: &Path) {
 
 fn open(path: &Path) {
     let options = Options::new().background(Background::Caller).segment_bytes(SEGMENT_BYTES_MIN);
-    let options = options.storage(Arc::new(UnsyncedDisk));
+    let options = options.storage(Arc::new(UNSYNCED_DISK));
     let Ok((wal, _)) = Wal::open(path, options) else { return };
     let _ = wal.append(b"one more", Durability::Durable);
     while wal.tend() {}
