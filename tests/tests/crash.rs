@@ -3,7 +3,7 @@
 
 use runledger_tests::laboratory::campaign::Campaign;
 use runledger_tests::laboratory::choice::derived_seed;
-use runledger_tests::laboratory::decay::{self, Left, Specimen};
+use runledger_tests::laboratory::decay::{self, ALL_LEFT, Specimen};
 use runledger_tests::laboratory::disk::medium::{Geometry, Medium};
 use runledger_tests::laboratory::explorer::{Coverage, Finding, explore};
 use runledger_tests::laboratory::life::live;
@@ -39,7 +39,7 @@ fn a_call_that_fails_breaks_no_promise() {
 
 #[test]
 fn no_flipped_bit_and_no_lost_file_goes_unnoticed() {
-    for left in [Left::Closed, Left::Killed, Left::WithoutItsLastWatermark] {
+    for left in ALL_LEFT {
         let specimen = Specimen::prepare(left).unwrap();
         specimen.lose_each_file().unwrap();
         assert!(specimen.flip_each_byte(211).unwrap() > 1000);
@@ -51,6 +51,7 @@ fn bytes_that_do_not_belong_are_never_accepted() {
     decay::stale_bytes_are_never_accepted().unwrap();
     decay::misplaced_frames_are_never_accepted().unwrap();
     decay::gaps_behind_an_old_watermark_are_refused().unwrap();
+    decay::compressing_hides_no_damage().unwrap();
 }
 
 #[test]

@@ -366,6 +366,18 @@ impl CloseError {
     }
 }
 
+/// Why a log wasn't compressed to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompressError {
+    /// The ledger was opened for reading.
+    #[error("the ledger was opened for reading")]
+    ReadOnly,
+    /// The log can't be compressed.
+    #[error("cannot compress the log")]
+    Log(#[from] wal::CompressError),
+}
+
 /// Why a ledger could not be verified, repaired or indexed anew.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -399,6 +411,9 @@ pub enum MaintenanceError {
         /// What the file system said.
         source: io::Error,
     },
+    /// The log can't be compressed.
+    #[error(transparent)]
+    Compress(#[from] CompressError),
     /// The index can't be built.
     #[error("cannot rebuild the index")]
     Index(#[from] IndexError),
@@ -425,9 +440,13 @@ impl MaintenanceError {
             }
             Self::Reset(error) if !matches!(error, wal::ResetError::Storage(_)) => ErrorClass::Refused,
             Self::Restore(_) => ErrorClass::Refused,
-            Self::Recover(_) | Self::Salvage(_) | Self::Reset(_) | Self::Delete { .. } | Self::Close(_) => {
-                ErrorClass::Storage
-            }
+            Self::Compress(CompressError::ReadOnly) => ErrorClass::Refused,
+            Self::Compress(_)
+            | Self::Recover(_)
+            | Self::Salvage(_)
+            | Self::Reset(_)
+            | Self::Delete { .. }
+            | Self::Close(_) => ErrorClass::Storage,
             Self::Index(error) => error.class(),
         }
     }
@@ -455,7 +474,7 @@ fn class_of_log_open(error: &wal::OpenError) -> ErrorClass {
 fn class_of_log_read(error: &wal::ReadError) -> ErrorClass {
     match error {
         wal::ReadError::Damaged(_) => ErrorClass::Damage,
-        wal::ReadError::NewerVersion { .. } => ErrorClass::Refused,
+        wal::ReadError::NewerVersion { .. } | wal::ReadError::OtherLeafFunction { .. } => ErrorClass::Refused,
         _ => ErrorClass::Storage,
     }
 }

@@ -11,6 +11,7 @@ mod as_of;
 mod ask;
 mod audits;
 mod claims;
+mod compress;
 mod correlation;
 mod counts;
 mod events;

@@ -87,7 +87,9 @@ pub use correlation_chain::{
     CHAIN_CORRELATIONS_MAX, CHAIN_EVENTS_MAX, ChainCut, ChainGap, ChainedCorrelation, CorrelationChain,
 };
 pub use digest::{Digest, ParseDigestError};
-pub use error::{AppendError, CloseError, ErrorClass, IndexError, MaintenanceError, OpenError, QueryError};
+pub use error::{
+    AppendError, CloseError, CompressError, ErrorClass, IndexError, MaintenanceError, OpenError, QueryError,
+};
 pub use event::Event;
 pub use event_json::EventJsonError;
 pub use explanation::{CheckedCondition, CountMethod, Explanation, JoinedCondition};
@@ -105,7 +107,7 @@ pub use ledger::{
     Subscription, SubscriptionError, Tail, ValueCounts,
 };
 pub use ledger_read::{LEDGER_READ, LedgerReader};
-pub use maintenance::{RebuildReport, rebuild_index, recover, salvage, verify, verify_on};
+pub use maintenance::{RebuildReport, compress, rebuild_index, recover, salvage, verify, verify_on};
 pub use names::{NAME_BYTES_MAX, NameTooLong};
 pub use page_token::{PageToken, PageTokenError};
 #[cfg(feature = "planted-bugs")]
@@ -121,8 +123,8 @@ pub use run_filter::{RunFilter, RunTime};
 pub use run_status::{RunStatus, UnknownRunStatus};
 pub use run_summary::RunSummary;
 pub use runledger_wal::{
-    BackupReport, CopiedRange, Damage, Durability, Leaf, LedgerId, Listed, RecoverReport, Repair,
-    SalvageFinding, SalvageReport, Seq, Trouble, UnplacedRange, VerifyReport,
+    BackupReport, CompressReport, CopiedRange, Damage, Durability, Leaf, LedgerId, Listed, RecoverReport,
+    Repair, SalvageFinding, SalvageReport, Seq, Trouble, UnplacedRange, VerifyReport,
 };
 pub use sink::{
     AuditSink, Destination, FlushError, QueuedEvent, RecordDurableError, RecordError, SinkError, SinkOptions,

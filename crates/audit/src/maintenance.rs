@@ -4,7 +4,9 @@ use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use runledger_wal::{self as wal, RecoverReport, SalvageError, SalvageReport, Seq, VerifyReport};
+use runledger_wal::{
+    self as wal, CompressReport, RecoverReport, SalvageError, SalvageReport, Seq, VerifyReport,
+};
 
 use crate::codec::EventLeaf;
 use crate::ledger::{is_empty, log_folder, require_ledger};
@@ -141,6 +143,24 @@ pub(crate) fn real_path(path: &Path) -> PathBuf {
         return real;
     }
     path
+}
+
+/// Compresses all full segments of a ledger that nobody writes to. Takes the writer's lock. `progress` counts segments.
+///
+/// A ledger that is open compresses what is older than an hour by itself, and by [`Ledger::compress`] what it is asked to.
+///
+/// # Errors
+///
+/// There is no ledger, a newer program wrote it, a writer holds it; the disk fails or is full. See [`Ledger::compress`].
+pub fn compress(
+    directory: impl AsRef<Path>,
+    progress: impl Fn(Progress),
+) -> Result<CompressReport, MaintenanceError> {
+    let ledger =
+        Ledger::options().create(false).leave_runs_open(true).compress_after(None).open(directory)?;
+    let report = ledger.compress(progress)?;
+    ledger.close()?;
+    Ok(report)
 }
 
 /// What building the index anew came to.

@@ -113,6 +113,9 @@ pub(crate) enum Command {
     Restore(RestoreArguments),
     /// Delete the ledger, for good
     Reset(ResetArguments),
+    /// Store full segments of the log in less space; a ledger that is open does so by itself with those that are older than
+    /// an hour
+    Compress,
     /// Say how much the ledger holds
     Stats,
     /// Say whether all is well, as far as it can be told from outside of the writer: how far the index is behind, and what

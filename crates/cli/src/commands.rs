@@ -10,6 +10,7 @@ mod append;
 mod audits;
 mod backup;
 mod chain;
+mod compress;
 mod count;
 mod demo;
 mod event;
@@ -83,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Backup(backup) => backup::run(&backup.target, &mut context),
         Command::Restore(restore) => backup::restore(&restore.backup, &mut context),
         Command::Reset(reset) => reset::run(reset, &mut context),
+        Command::Compress => compress::run(&mut context),
         Command::Stats => stats::run(&mut context),
         Command::Health => health::run(&mut context),
         Command::Index(IndexCommand::Rebuild) => index::rebuild(&mut context),

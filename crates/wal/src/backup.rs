@@ -184,7 +184,7 @@ pub fn backup(
     options: &BackupOptions,
 ) -> Result<BackupReport, BackupError> {
     let storage = &*options.storage;
-    let source = Source::find(storage, directory)?;
+    let source = Source::find(storage, directory, &options.leaf_function)?;
     let place = NewPlace::find(storage, directory, new_directory)?;
     let (lock, was_unfinished) = place.make_for_backup(storage)?;
     let mut made_beside = None;

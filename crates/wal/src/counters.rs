@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::commit::batch::Batch;
 use crate::failure::Failure;
+use crate::segment::compressed::write::Compressed;
 
 /// What a log did since it was opened. `records / syncs` is how many records shared a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,10 @@ pub struct Counters {
     pub sealed: u64,
     /// Attempts at that which failed. They are repeated when the log is opened again.
     pub seal_failures: u64,
+    /// Sealed segments that were compressed.
+    pub compressed: u64,
+    /// Attempts at that which failed, or found the segment unsound.
+    pub compress_failures: u64,
 }
 
 /// What a log has taken and not made durable yet.
@@ -53,6 +58,8 @@ pub(crate) struct LiveCounters {
     bytes: AtomicU64,
     sealed: AtomicU64,
     seal_failures: AtomicU64,
+    compressed: AtomicU64,
+    compress_failures: AtomicU64,
 }
 
 impl LiveCounters {
@@ -76,6 +83,14 @@ impl LiveCounters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_compression(&self, result: Option<&Compressed>) {
+        match result {
+            Some(Compressed::Done { .. }) => self.compressed.fetch_add(1, Ordering::Relaxed),
+            Some(Compressed::Already | Compressed::Unsealed) => 0,
+            Some(Compressed::Left) | None => self.compress_failures.fetch_add(1, Ordering::Relaxed),
+        };
+    }
+
     pub(crate) fn snapshot(&self) -> Counters {
         Counters {
             records: self.records.load(Ordering::Relaxed),
@@ -85,6 +100,8 @@ impl LiveCounters {
             records_failed: self.records_failed.load(Ordering::Relaxed),
             sealed: self.sealed.load(Ordering::Relaxed),
             seal_failures: self.seal_failures.load(Ordering::Relaxed),
+            compressed: self.compressed.load(Ordering::Relaxed),
+            compress_failures: self.compress_failures.load(Ordering::Relaxed),
         }
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Inventory {
     pub(crate) near_segments: Vec<String>,
     /// Bytes that recovery kept aside.
     pub(crate) torn: Vec<PathBuf>,
+    /// Compressed segments that didn't get their names.
+    pub(crate) unfinished: Vec<PathBuf>,
     /// Whether there is anything that an unfinished creation can't have left.
     pub(crate) foreign: bool,
 }
@@ -52,6 +54,10 @@ impl Inventory {
                     inventory.near_segments.push(printable(&name));
                     inventory.foreign = true;
                 }
+                FileKind::SegmentNew => {
+                    inventory.unfinished.push(directory.join(name));
+                    inventory.foreign = true;
+                }
                 FileKind::Torn => {
                     inventory.torn.push(directory.join(name));
                     inventory.foreign = true;
@@ -63,6 +69,14 @@ impl Inventory {
         inventory.near_segments.sort_unstable();
         inventory.torn.sort_unstable();
         Ok(Some(inventory))
+    }
+
+    /// Removes the compressed segments that didn't get their names. Returns which these were.
+    pub(crate) fn remove_unfinished(&self, storage: &dyn Storage) -> Result<&[PathBuf], StorageError> {
+        for path in &self.unfinished {
+            storage.remove(path).map_err(|error| StorageError::new("remove", path, error))?;
+        }
+        Ok(&self.unfinished)
     }
 
     /// Whether nothing says that there is, or was, a log.

@@ -32,6 +32,8 @@ pub enum DurableWait {
 pub(crate) struct DurableMark {
     /// A copy of what the lock guards, for those who only look.
     end: AtomicU64,
+    /// How many segments were given another file since the log was opened: who keeps segments open looks again.
+    pub(crate) rewritten: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -73,6 +75,7 @@ impl DurableMark {
     pub(crate) fn new(end: Seq) -> DurableMark {
         DurableMark {
             end: AtomicU64::new(end.get()),
+            rewritten: AtomicU64::new(0),
             state: Mutex::new(State { end, final_end: false, waiting: 0, tasks: Vec::new(), last_task: 0 }),
             changed: Condvar::new(),
         }

@@ -159,7 +159,31 @@ pub enum ReadError {
         /// The newest known version.
         known: u32,
     },
+    /// A segment is compressed, and its leaves are made by another function than the one given, so that they can't be
+    /// recomputed.
+    #[error("the log's leaves are made by function {found}, and function {given} was given")]
+    OtherLeafFunction {
+        /// The function that the log names.
+        found: u32,
+        /// The function that was given.
+        given: u32,
+    },
     /// A system call failed. Says nothing about the data.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why a log couldn't be compressed. What was compressed before stays so.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompressError {
+    /// The log was closed.
+    #[error("the log is closed")]
+    Closed,
+    /// A sync failed before, and nothing more is written until the log is opened again.
+    #[error("nothing more is written since a sync failed")]
+    Poisoned(#[source] StorageError),
+    /// A system call failed. The segment that it was about is as it was before.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }

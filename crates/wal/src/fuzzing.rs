@@ -4,9 +4,11 @@
 //! encoded again, because that is the property that a target checks: a sound structure has one form.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::fields::{in_memory, on_disk};
 use crate::frame::{FRAME_BYTES, Frame};
+use crate::leaf::{Blake3Leaf, LeafFunction};
 use crate::record::{RECORD_HEADER_BYTES, RecordHeader};
 use crate::segment::Segment;
 use crate::segment::footer::{Footer, TRAILER_BYTES, Trailer};
@@ -14,7 +16,7 @@ use crate::segment::header::{HEADER_BYTES, SegmentHeader};
 use crate::segment::scan::{CommitFound, Place, Window, read_commit};
 use crate::segment::seal::prepare;
 use crate::seq::Seq;
-use crate::storage::{DiskStorage, OpenMode};
+use crate::storage::DiskStorage;
 use crate::watermark::{SLOT_BYTES, Slots, Watermark};
 
 /// The record at the start of these bytes, encoded again.
@@ -97,7 +99,8 @@ pub struct Commit {
 /// header isn't sound.
 #[must_use]
 pub fn walk_segment(directory: &Path, first_seq: Seq) -> Option<(Vec<Commit>, Vec<u8>)> {
-    let segment = Segment::open_first(&DiskStorage, directory, first_seq, OpenMode::Read).ok()?;
+    let leaf_function: Arc<dyn LeafFunction> = Arc::new(Blake3Leaf);
+    let segment = Segment::open_any(&DiskStorage, directory, None, first_seq, &leaf_function).ok()?;
     let mut window = Window::new(&segment.file, segment.file.length().ok()?);
     let (mut place, mut commits) = (Place::start_of(&segment.header), Vec::new());
     loop {

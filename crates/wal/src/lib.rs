@@ -59,6 +59,8 @@ mod failure;
 
 mod upkeep;
 
+mod compress;
+
 mod log;
 
 mod wal;
@@ -101,12 +103,13 @@ mod testing;
 
 pub use backup::{BackupOptions, BackupReport, backup};
 pub use commit::ticket::{BatchReceipt, BatchTicket, Receipt, Ticket};
+pub use compress::{CompressProgress, CompressReport};
 pub use counters::{Backlog, Counters};
 pub use damage::{Damage, Problem};
 pub use durable_mark::DurableWait;
 pub use error::{
-    AppendError, BackupError, CloseError, OpenError, ReadError, RecoverError, ResetError, RestoreError,
-    SalvageError, VerifyError,
+    AppendError, BackupError, CloseError, CompressError, OpenError, ReadError, RecoverError, ResetError,
+    RestoreError, SalvageError, VerifyError,
 };
 pub use failure::Failure;
 pub use leaf::{Blake3Leaf, LeafFunction};

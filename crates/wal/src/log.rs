@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commit::queue::Queue;
+use crate::compress::CompressQueue;
 use crate::counters::LiveCounters;
 use crate::durable_mark::DurableMark;
 use crate::error::{AppendError, CloseError, OpenError};
@@ -45,6 +46,8 @@ pub(crate) struct Log {
     pub(crate) durable: Arc<DurableMark>,
     pub(crate) shelf: Arc<SpareShelf>,
     pub(crate) upkeep: Upkeep,
+    pub(crate) compress_after: Option<Duration>,
+    pub(crate) compress_queue: CompressQueue,
     pub(crate) counters: LiveCounters,
     pub(crate) on_failure: Option<FailureListener>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -83,6 +86,8 @@ impl Log {
             tail: Mutex::new(Tail::new(options, directory, Arc::clone(&shelf), start)),
             shelf,
             upkeep: Upkeep::default(),
+            compress_after: options.compress_after,
+            compress_queue: CompressQueue::default(),
             counters: LiveCounters::default(),
             on_failure: options.on_failure.clone(),
             threads: Mutex::default(),
@@ -94,7 +99,11 @@ impl Log {
             return Ok(log);
         }
         log.spawn("runledger-flush", Log::run_flusher)?;
-        if let Err(error) = log.spawn("runledger-upkeep", Log::run_upkeep) {
+        let mut spawned = log.spawn("runledger-upkeep", Log::run_upkeep);
+        if log.compress_after.is_some() {
+            spawned = spawned.and_then(|()| log.spawn("runledger-compress", Log::run_compressing));
+        }
+        if let Err(error) = spawned {
             log.stop_threads();
             return Err(error);
         }
@@ -106,7 +115,7 @@ impl Log {
         // Whoever closes the log waits for this: afterwards it may be somebody else's.
         let _tending = self.tending.lock();
         let stopped = self.queue.lock().flush.stop;
-        !stopped && (self.do_flush() || self.do_upkeep())
+        !stopped && (self.do_flush() || self.do_upkeep() || self.do_compress())
     }
 
     fn spawn(self: &Arc<Log>, name: &str, run: fn(&Log)) -> Result<(), OpenError> {
@@ -214,6 +223,7 @@ impl Log {
         self.queue.lock().flush.stop = true;
         self.flusher_wake.notify_all();
         self.upkeep.stop();
+        self.compress_queue.stop();
         for thread in std::mem::take(&mut *self.threads.lock()) {
             // A thread that panicked has said so; closing goes on.
             let _ = thread.join();

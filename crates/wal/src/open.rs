@@ -249,7 +249,16 @@ impl<'a> Opening<'a> {
         // A power cut may have lost one commit and kept a later one.
         let reach = if worth == Mark::MayLag { Reach::Whole } else { reach };
         let mode = OpenMode::Write;
-        let examined = Examiner { storage, directory, ledger_id, segments, mode, reach }.examine(&mark)?;
+        let examined = Examiner {
+            storage,
+            directory,
+            ledger_id,
+            segments,
+            mode,
+            reach,
+            leaf_function: &options.leaf_function,
+        };
+        let examined = examined.examine(&mark)?;
         for part in &examined.parts {
             let (found, given) = (part.segment.header.leaf_function, options.leaf_function.id());
             if found != given {
@@ -292,6 +301,8 @@ impl<'a> Opening<'a> {
     pub(crate) fn settle(self, options: &Options) -> Result<Opened, OpenError> {
         let (grows, again) = (self.last_grows(), self.may_lie());
         let Opening { directory, storage, inventory, mark, slot_broken, rebooted, mut examined, row } = self;
+        // A file that compressing left half made only takes room; whoever can't remove it now does so later.
+        drop(inventory.remove_unfinished(storage));
         let surgeon = Surgeon { storage, directory, rewrites: !rebooted };
         if mark.offset == 0 {
             sync_names(storage, directory)?;
@@ -388,9 +399,10 @@ impl Unsealed<'_> {
         let mut end = mark_segment;
         for first_seq in segments.iter().rev().copied().skip_while(|first_seq| *first_seq >= mark_segment) {
             let opened =
-                Segment::open(self.storage, self.directory, self.ledger_id, first_seq, OpenMode::Read);
+                Segment::open_stored(self.storage, self.directory, self.ledger_id, first_seq, OpenMode::Read);
             let sealed = match opened {
-                Ok(segment) => segment.trailer()?.is_some(),
+                // Only what was sealed is ever compressed.
+                Ok(segment) => segment.header.compressed || segment.trailer()?.is_some(),
                 Err(SegmentError::Storage(error)) => return Err(error.into()),
                 // A damaged one is for verification and readers to report: it doesn't keep the log from growing.
                 Err(_) => break,

@@ -78,6 +78,7 @@ pub struct Options {
     pub(crate) commit_queue_bytes_max: u64,
     pub(crate) sync_delay_max: Duration,
     pub(crate) background: Background,
+    pub(crate) compress_after: Option<Duration>,
     pub(crate) on_failure: Option<FailureListener>,
     pub(crate) leaf_function: Arc<dyn LeafFunction>,
     pub(crate) storage: Arc<dyn Storage>,
@@ -92,6 +93,7 @@ impl Default for Options {
             commit_queue_bytes_max: COMMIT_QUEUE_BYTES_MAX_DEFAULT,
             sync_delay_max: SYNC_DELAY_DEFAULT,
             background: Background::default(),
+            compress_after: None,
             on_failure: None,
             leaf_function: Arc::new(Blake3Leaf),
             storage: Arc::new(DiskStorage),
@@ -141,6 +143,14 @@ impl Options {
     #[must_use]
     pub fn background(self, background: Background) -> Options {
         Options { background, ..self }
+    }
+
+    /// How old the last commit of a sealed segment must be for it to be compressed in the background; `None`, the default: it
+    /// never is. It reads the same afterwards, in a fifth of the space where records are like each other, and takes longer:
+    /// records come in blocks of 64 KiB, each of which is decompressed and hashed once.
+    #[must_use]
+    pub fn compress_after(self, compress_after: Option<Duration>) -> Options {
+        Options { compress_after, ..self }
     }
 
     /// Who is told, once per failed commit, when records are given up; and when a log can't be closed as its last handle
@@ -219,6 +229,7 @@ impl fmt::Debug for Options {
             .field("commit_queue_bytes_max", &self.commit_queue_bytes_max)
             .field("sync_delay_max", &self.sync_delay_max)
             .field("background", &self.background)
+            .field("compress_after", &self.compress_after)
             .field("leaf_function", &self.leaf_function.id())
             .field("storage", &self.storage)
             .finish_non_exhaustive()
@@ -226,14 +237,15 @@ impl fmt::Debug for Options {
 }
 
 /// How a log is opened for reading only.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ReaderOptions {
+    pub(crate) leaf_function: Arc<dyn LeafFunction>,
     pub(crate) storage: Arc<dyn Storage>,
 }
 
 impl Default for ReaderOptions {
     fn default() -> ReaderOptions {
-        ReaderOptions { storage: Arc::new(DiskStorage) }
+        ReaderOptions { leaf_function: Arc::new(Blake3Leaf), storage: Arc::new(DiskStorage) }
     }
 }
 
@@ -247,6 +259,22 @@ impl ReaderOptions {
     /// Where the files are.
     #[must_use]
     pub fn storage(self, storage: Arc<dyn Storage>) -> ReaderOptions {
-        ReaderOptions { storage }
+        ReaderOptions { storage, ..self }
+    }
+
+    /// The function that makes the log's leaves. Compressed segments can't be read with another one; the others store
+    /// their leaves.
+    #[must_use]
+    pub fn leaf_function(self, leaf_function: Arc<dyn LeafFunction>) -> ReaderOptions {
+        ReaderOptions { leaf_function, ..self }
+    }
+}
+
+impl fmt::Debug for ReaderOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReaderOptions")
+            .field("leaf_function", &self.leaf_function.id())
+            .field("storage", &self.storage)
+            .finish()
     }
 }

@@ -161,6 +161,16 @@ bugs! {
     /// A second writer is let in.
     IgnoreWriterLock = "ignore-writer-lock",
 
+    // What compressing does.
+    /// A compressed segment isn't synced before it takes the sealed one's place. Acknowledged records may vanish.
+    SkipCompressedSync = "skip-compressed-sync",
+    /// A compressed segment isn't compared with the sealed one. Damage gets checksums that match.
+    CompressUnchecked = "compress-unchecked",
+    /// A compressed block is shown although its checksums don't match.
+    ShowBlockUnchecked = "show-block-unchecked",
+    /// What stands between the blocks and behind them isn't verified.
+    VerifyBlocksAlone = "verify-blocks-alone",
+
     // What a reader shows.
     /// A reader in the same process shows what is written and not durable.
     ShowUnsynced = "show-unsynced",

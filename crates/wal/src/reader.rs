@@ -4,6 +4,7 @@
 //! read-only file system. It believes nothing that it hasn't checked: a record is returned with its checksum verified
 //! or not at all.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::directory::Inventory;
 use crate::durable_mark::DurablePast;
 use crate::durable_mark::{DurableMark, DurableWait};
 use crate::error::{OpenError, ReadError};
+use crate::leaf::LeafFunction;
 use crate::log::Log;
 use crate::open::read_watermark;
 use crate::options::ReaderOptions;
@@ -72,13 +74,22 @@ pub struct Reader {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     storage: Arc<dyn Storage>,
     directory: PathBuf,
     ledger_id: LedgerId,
+    leaf_function: Arc<dyn LeafFunction>,
     source: Source,
     cache: SegmentCache,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { directory, ledger_id, source, cache, .. } = self;
+        let mut parts = f.debug_struct("Inner");
+        parts.field("directory", directory).field("ledger_id", ledger_id).field("source", source);
+        parts.field("cache", cache).finish_non_exhaustive()
+    }
 }
 
 /// Where a reader learns what is durable.
@@ -90,6 +101,16 @@ enum Source {
     File { file: LogFile, seen: AtomicU64, ended: AtomicBool },
 }
 
+impl Source {
+    /// How many segments were given another file by the writer in this process.
+    fn rewritten(&self) -> u64 {
+        match self {
+            Source::Memory(durable) => durable.rewritten.load(Ordering::Acquire),
+            Source::File { .. } => 0,
+        }
+    }
+}
+
 impl Reader {
     /// Opens the log in this directory for reading, beside a writer or without one.
     ///
@@ -97,31 +118,37 @@ impl Reader {
     ///
     /// See [`OpenError`].
     pub fn open(directory: &Path, options: ReaderOptions) -> Result<Reader, OpenError> {
-        let storage = options.storage;
+        let ReaderOptions { storage, leaf_function } = options;
         if Inventory::take(&*storage, directory)?.is_none_or(|inventory| inventory.is_no_log()) {
             return Err(OpenError::NotALedger { path: directory.to_owned() });
         }
         let (mark, _) = read_watermark(&*storage, directory)?;
         // The newest segment has the newest version. What else may be wrong with it, reading it says.
-        let newest = Segment::open(&*storage, directory, mark.ledger_id, mark.segment, OpenMode::Read);
+        let newest = Segment::open_stored(&*storage, directory, mark.ledger_id, mark.segment, OpenMode::Read);
         if let Err(SegmentError::NewerVersion { path, found }) = newest {
             return Err(newer(path, found));
         }
         let file = LogFile::open(&*storage, directory.join(WATERMARK_NAME), OpenMode::Read)?;
         let source =
             Source::File { file, seen: AtomicU64::new(mark.seq.get()), ended: AtomicBool::new(false) };
-        Ok(Reader::new(storage, directory.to_owned(), mark.ledger_id, source))
+        Ok(Reader::new(storage, directory.to_owned(), mark.ledger_id, leaf_function, source))
     }
 
     pub(crate) fn of_log(log: &Log) -> Reader {
         let source = Source::Memory(Arc::clone(&log.durable));
-        Reader::new(Arc::clone(&log.storage), log.directory.clone(), log.ledger_id, source)
+        let leaf_function = Arc::clone(&log.leaf_function);
+        Reader::new(Arc::clone(&log.storage), log.directory.clone(), log.ledger_id, leaf_function, source)
     }
 
-    fn new(storage: Arc<dyn Storage>, directory: PathBuf, ledger_id: LedgerId, source: Source) -> Reader {
-        Reader {
-            inner: Arc::new(Inner { storage, directory, ledger_id, source, cache: SegmentCache::default() }),
-        }
+    fn new(
+        storage: Arc<dyn Storage>,
+        directory: PathBuf,
+        ledger_id: LedgerId,
+        leaf_function: Arc<dyn LeafFunction>,
+        source: Source,
+    ) -> Reader {
+        let cache = SegmentCache::default();
+        Reader { inner: Arc::new(Inner { storage, directory, ledger_id, leaf_function, source, cache }) }
     }
 
     /// Which ledger this is.
@@ -325,7 +352,7 @@ fn read_durable_end(file: &LogFile) -> Result<Seq, ReadError> {
     match read_slots_of(file)? {
         Slots::Sound { newest, .. } => Ok(newest.seq),
         Slots::NewerVersion(found) => {
-            let (path, known) = (file.path().to_owned(), crate::segment::header::FORMAT_VERSION);
+            let (path, known) = (file.path().to_owned(), crate::watermark::WATERMARK_FORMAT_VERSION);
             Err(ReadError::NewerVersion { path, found, known })
         }
         Slots::Broken(problem) => {

@@ -108,7 +108,7 @@ pub enum Repair {
     /// A file was removed that a crash had left half made.
     LeftoverRemoved {
         /// Its name.
-        name: &'static str,
+        name: String,
     },
 }
 
@@ -184,10 +184,14 @@ fn check_understood(directory: &Path, options: &RecoverOptions) -> Result<(), Re
         return Err(not_understood(name.clone(), Seq::ZERO, problem));
     }
     for first_seq in inventory.segments {
-        let header = match Segment::open_any(storage, directory, ledger_id, first_seq) {
+        let header = match Segment::open_any(storage, directory, ledger_id, first_seq, &options.leaf_function)
+        {
             Ok(segment) => segment.header,
             Err(SegmentError::Storage(error)) => return Err(error.into()),
             Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found).into()),
+            Err(SegmentError::OtherLeafFunction { found, given }) => {
+                return Err(OpenError::OtherLeafFunction { found, given }.into());
+            }
             Err(SegmentError::Damaged { problem, .. }) if is_of_another_place(&problem) => {
                 return Err(not_understood(segment_name(first_seq), first_seq, problem));
             }
@@ -301,16 +305,28 @@ impl Recovery<'_> {
             let damage = Damage { segment, seq_from, seq_to, offset: 0, problem };
             return Err(OpenError::Damaged(damage).into());
         };
-        let ledger_id = match Segment::open_first(storage, self.directory, first_seq, OpenMode::Read) {
-            Ok(segment) => segment.header.ledger_id,
-            Err(SegmentError::Storage(error)) => return Err(error.into()),
-            Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found).into()),
-            // Reported by verification.
-            Err(SegmentError::Damaged { .. }) => return Ok(()),
-        };
+        let ledger_id =
+            match Segment::open_any(storage, self.directory, None, first_seq, &self.options.leaf_function) {
+                Ok(segment) => segment.header.ledger_id,
+                Err(SegmentError::Storage(error)) => return Err(error.into()),
+                Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found).into()),
+                Err(SegmentError::OtherLeafFunction { found, given }) => {
+                    return Err(OpenError::OtherLeafFunction { found, given }.into());
+                }
+                // Reported by verification.
+                Err(SegmentError::Damaged { .. }) => return Ok(()),
+            };
         let (directory, segments) = (self.directory, &*inventory.segments);
         let (mode, reach) = (OpenMode::Read, Reach::Whole);
-        let log = Examiner { storage, directory, ledger_id, segments, mode, reach };
+        let log = Examiner {
+            storage,
+            directory,
+            ledger_id,
+            segments,
+            mode,
+            reach,
+            leaf_function: &self.options.leaf_function,
+        };
         let blank = Watermark { clean: false, ..Watermark::of_new_ledger(ledger_id) };
         let examined = match log.examine(&blank) {
             Ok(examined) => examined,
@@ -324,9 +340,13 @@ impl Recovery<'_> {
         let new = watermark_at(&blank, &examined);
         // What it is to cover may be in the page cache alone.
         for part in examined.parts {
-            let Segment { file, header } = part.segment;
+            let Segment { file, header, compressed } = part.segment;
+            if compressed.is_some() {
+                // It got its name when it was durable.
+                continue;
+            }
             let file = LogFile::open(storage, file.path().to_owned(), OpenMode::Write)?;
-            let part = Part { segment: Segment { file, header }, ..part };
+            let part = Part { segment: Segment { file, header, compressed }, ..part };
             Surgeon { storage, directory, rewrites: true }.keep(&part)?;
         }
         WatermarkFile::create(storage, directory, new)?;
@@ -367,11 +387,16 @@ impl Recovery<'_> {
         };
         if used {
             self.storage().remove(&spare).map_err(|error| StorageError::new("remove", &spare, error))?;
-            self.repaired.push(Repair::LeftoverRemoved { name: SPARE_NAME });
+            self.repaired.push(Repair::LeftoverRemoved { name: SPARE_NAME.to_owned() });
+        }
+        let inventory = Inventory::take(self.storage(), self.directory)?.unwrap_or_default();
+        for path in inventory.remove_unfinished(self.storage())? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.repaired.push(Repair::LeftoverRemoved { name });
         }
         let new = self.directory.join(WATERMARK_NEW_NAME);
         match self.storage().remove(&new) {
-            Ok(()) => self.repaired.push(Repair::LeftoverRemoved { name: WATERMARK_NEW_NAME }),
+            Ok(()) => self.repaired.push(Repair::LeftoverRemoved { name: WATERMARK_NEW_NAME.to_owned() }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(StorageError::new("remove", &new, error).into()),
         }

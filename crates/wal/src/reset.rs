@@ -235,7 +235,11 @@ fn identify(storage: &dyn Storage, directory: &Path) -> Result<(Option<LedgerId>
             Ok(segment) => return Ok((Some(segment.header.ledger_id), None)),
             Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found)),
             Err(SegmentError::Storage(error)) if !error.is_no_regular_file() => return Err(error.into()),
-            Err(SegmentError::Storage(_) | SegmentError::Damaged { .. }) => {}
+            Err(
+                SegmentError::Storage(_)
+                | SegmentError::Damaged { .. }
+                | SegmentError::OtherLeafFunction { .. },
+            ) => {}
         }
     }
     Ok((None, None))

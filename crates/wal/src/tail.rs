@@ -142,6 +142,11 @@ impl Tail {
         self.watermark.last().seq
     }
 
+    /// The segment that the watermark names.
+    pub(crate) fn marked_segment(&self) -> Seq {
+        self.watermark.last().segment
+    }
+
     /// The first record that isn't written.
     pub(crate) fn written_end(&self) -> Seq {
         self.written_end
@@ -292,7 +297,7 @@ impl Tail {
         held.taken();
         self.end_active();
         self.last_capacity_bytes = header.capacity_bytes;
-        let segment = Segment { file: spare.file.renamed(path), header };
+        let segment = Segment { file: spare.file.renamed(path), header, compressed: None };
         self.active = Some(Active { segment, offset: offset + batch.total_bytes(), spare_requested: false });
         self.wrote(batch, commit_time_ns);
         self.ask_for_spare();
@@ -376,6 +381,7 @@ impl Tail {
             leaf_function: self.leaf_function,
             commit_alignment_bytes: self.commit_alignment_bytes,
             capacity_bytes: 0,
+            compressed: false,
         }
     }
 }

@@ -125,8 +125,10 @@ impl Log {
             Task::Seal(sealable) => {
                 let sealed = seal(&*self.storage, &self.directory, self.ledger_id, sealable);
                 self.counters.count_seal(sealed.is_ok());
-                if let Err(SealError::Storage(error)) = sealed {
-                    self.upkeep.hold(sealable, error);
+                match sealed {
+                    Ok(()) => self.compress_queue.sealed(sealable.first_seq),
+                    Err(SealError::Storage(error)) => self.upkeep.hold(sealable, error),
+                    Err(SealError::Unsound) => {}
                 }
             }
             // If there is no space for it now, whoever needs it will try again, and say so.

@@ -314,6 +314,7 @@ impl Verification<'_> {
             segments: &self.inventory.segments,
             mode: OpenMode::Read,
             reach: Reach::Whole,
+            leaf_function: &self.options.leaf_function,
         };
         let examined = beyond.examine(mark);
         let nothing = matches!(

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use crate::commit::queue::NoRoom;
 use crate::commit::ticket::{BatchReceipt, BatchTicket, Receipt, Ticket};
+use crate::compress::{CompressProgress, CompressReport};
 use crate::counters::{Backlog, Counters};
 use crate::durable_mark::DurableWait;
-use crate::error::{AppendError, CloseError, OpenError};
+use crate::error::{AppendError, CloseError, CompressError, OpenError};
 use crate::failure::Failure;
 use crate::log::Log;
 use crate::open::{OpenReport, open};
@@ -348,6 +349,36 @@ impl Wal {
     /// ```
     pub fn tend(&self) -> bool {
         self.log.tend()
+    }
+
+    /// Compresses every sealed segment that isn't compressed yet, beside whatever else goes on; what [`Options::compress_after`]
+    /// has done in the background.
+    ///
+    /// Each segment is written anew, synced, read back, and only then takes the place of the old one; a crash leaves the one or
+    /// the other. Nothing that was durable is less so at any moment. Readers in other processes go on with the file that they
+    /// have open, and its space is free when they close it.
+    ///
+    /// ```
+    /// use runledger_wal::{Durability, Options, SEGMENT_BYTES_MIN, Wal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("wal");
+    /// let (wal, _) = Wal::open(&path, Options::new().create(true).segment_bytes(SEGMENT_BYTES_MIN))?;
+    /// while wal.counters().sealed < 3 {
+    ///     wal.append(&[b'a'; 500], Durability::Durable)?;
+    /// }
+    /// let report = wal.compress(|_| ())?;
+    /// assert!(report.segments >= 2 && report.bytes_after < report.bytes_before / 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`CompressError`]. The segment that it is about stays as it is.
+    pub fn compress(&self, progress: impl Fn(CompressProgress)) -> Result<CompressReport, CompressError> {
+        self.log.compress_all(&progress)
     }
 
     /// The first record that isn't durable: the number of those that are.

@@ -11,7 +11,7 @@ use crate::fields::{array_at, i64_at, part, put, u32_at, u64_at};
 use crate::frame::FRAME_BYTES;
 use crate::planted::{Bug, planted};
 use crate::record::{RECORD_ALIGNMENT_BYTES, RECORD_HEADER_BYTES};
-use crate::segment::header::{FORMAT_VERSION, HEADER_END};
+use crate::segment::header::HEADER_END;
 use crate::seq::{LedgerId, Seq};
 
 pub(crate) mod file;
@@ -24,6 +24,9 @@ const SLOT_STRIDE_BYTES: u64 = 4096;
 
 /// The part of a slot that is used.
 pub(crate) const SLOT_BYTES: usize = 128;
+
+/// The version of the watermark's file, and the highest that this crate reads.
+pub(crate) const WATERMARK_FORMAT_VERSION: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"RLWATERM";
 const MAGIC_TEXT: &str = "RLWATERM";
@@ -92,7 +95,7 @@ impl Watermark {
     pub(crate) fn encode(&self) -> [u8; SLOT_BYTES] {
         let mut block = [0; SLOT_BYTES];
         put(&mut block, 0, &MAGIC);
-        put(&mut block, 8, &FORMAT_VERSION.to_le_bytes());
+        put(&mut block, 8, &WATERMARK_FORMAT_VERSION.to_le_bytes());
         put(&mut block, 12, &(if self.clean { FLAG_CLEAN } else { 0 }).to_le_bytes());
         put(&mut block, 16, &self.ledger_id.to_bytes());
         put(&mut block, 32, &self.update.to_le_bytes());
@@ -117,10 +120,10 @@ impl Watermark {
             check_crc(PART, crc32c::crc32c(part(block, 0..CRC_AT)), u32_at(block, CRC_AT))?;
         }
         let version = u32_at(block, 8);
-        if version > FORMAT_VERSION {
+        if version > WATERMARK_FORMAT_VERSION {
             return Err(SlotError::NewerVersion(version));
         }
-        check_field(PART, "format version", u64::from(FORMAT_VERSION), u64::from(version))?;
+        check_field(PART, "format version", u64::from(WATERMARK_FORMAT_VERSION), u64::from(version))?;
         let flags = u32_at(block, 12);
         if flags & !FLAG_CLEAN != 0 {
             return Err(Problem::NotZero { part: PART, field: "unknown flags" }.into());

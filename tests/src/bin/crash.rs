@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 use runledger_tests::index_laboratory::{examine, following, questions};
 use runledger_tests::laboratory::campaign::{Campaign, silence_panics};
-use runledger_tests::laboratory::decay::{self, Left, Specimen};
+use runledger_tests::laboratory::decay::{self, ALL_LEFT, Specimen};
 use runledger_tests::laboratory::disk::medium::Geometry;
 use runledger_tests::laboratory::explorer::{Coverage, Finding, Tally, explore};
 use runledger_tests::laboratory::history::Violation;
@@ -136,8 +136,9 @@ fn decayed(started: Instant) -> ExitCode {
         decay::stale_bytes_are_never_accepted()?;
         decay::misplaced_frames_are_never_accepted()?;
         decay::gaps_behind_an_old_watermark_are_refused()?;
+        decay::compressing_hides_no_damage()?;
         let mut flips = 0;
-        for left in [Left::Closed, Left::Killed, Left::WithoutItsLastWatermark] {
+        for left in ALL_LEFT {
             let specimen = Specimen::prepare(left)?;
             specimen.lose_each_file()?;
             flips += specimen.flip_each_byte(7)?;

@@ -24,6 +24,8 @@ pub enum Left {
     Closed,
     /// By a process that died.
     Killed,
+    /// Closed in good order, with its sealed segments compressed.
+    Compressed,
     /// By a power cut that lost all updates of the watermark.
     WithoutItsLastWatermark,
 }
@@ -47,7 +49,10 @@ impl Specimen {
         let mut steps: Vec<_> = [20, 300, 1700, 1500].map(|bytes| Step::Append(Size(bytes), durable)).into();
         steps.push(Step::Batch(vec![Size(40), Size(90), Size(8)], durable));
         steps.extend([2500, 60, 33].map(|bytes| Step::Append(Size(bytes), durable)));
-        if left == Left::Closed {
+        if left == Left::Compressed {
+            steps.extend([Step::Close, Step::Compress]);
+        }
+        if matches!(left, Left::Closed | Left::Compressed) {
             steps.push(Step::Close);
         }
         let workload = Workload::of_steps(steps);
@@ -226,6 +231,32 @@ impl Specimen {
         }
         self.check_records(&wal.reader(), report.next_seq)
     }
+}
+
+/// Every way in which a log is left.
+pub const ALL_LEFT: [Left; 4] = [Left::Closed, Left::Compressed, Left::Killed, Left::WithoutItsLastWatermark];
+
+/// A segment in which a byte was flipped isn't compressed: that would make the checksums right that say so.
+pub fn compressing_hides_no_damage() -> Result<(), Violation> {
+    const STRIDE: usize = 5;
+    let specimen = Specimen::prepare(Left::Closed)?;
+    let first = directory().join("00000000000000000000.wal");
+    let Some(file) = specimen.medium.find(&first) else {
+        return Err(Violation::new("a log has a first segment", ""));
+    };
+    for at in (4096..specimen.medium.live(file).len()).step_by(STRIDE) {
+        let mut medium = specimen.medium.clone();
+        medium.flip(file, at, 1 << (at % 8));
+        let disk = SimulatedDisk::new(medium, 1);
+        let place =
+            |error: String| Violation::new("a log with old damage opens", format!("byte {at}: {error}"));
+        let (wal, _) = opened(&specimen.workload, &disk).map_err(|error| place(error.to_string()))?;
+        wal.compress(|_| ()).map_err(|error| place(error.to_string()))?;
+        let noticed = !verified(&disk.medium())?.is_sound();
+        claim(noticed, "compressing hides no damage", || format!("byte {at}"))?;
+        disk.kill();
+    }
+    Ok(())
 }
 
 fn opened(workload: &Workload, disk: &SimulatedDisk) -> Result<(Wal, OpenReport), OpenError> {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use runledger_wal::{
-    AppendError, Background, Durability, OpenError, Options, ReadError, Reader, ReaderOptions, Receipt,
-    RecoverError, RecoverOptions, Seq, Storage, VerifyError, Wal, recover,
+    AppendError, Background, CompressError, Durability, OpenError, Options, ReadError, Reader, ReaderOptions,
+    Receipt, RecoverError, RecoverOptions, Seq, Storage, VerifyError, Wal, recover,
 };
 
 use crate::laboratory::disk::medium::{MOUNTED, Medium, Operation};
@@ -96,6 +96,7 @@ impl Living<'_> {
             Step::Tend => self.opened(|wal| {
                 wal.tend();
             }),
+            Step::Compress => self.compress(),
             Step::Close => {
                 self.opened(|_| ())?;
                 self.wal.take().into_iter().for_each(|wal| drop(wal.close()));
@@ -296,6 +297,22 @@ impl Living<'_> {
             }
         }
         Ok(())
+    }
+
+    fn compress(&mut self) -> Result<(), Violation> {
+        self.open()?;
+        let Some(wal) = &self.wal else { return Ok(()) };
+        match wal.compress(|_| ()) {
+            Ok(report) => claim(report.left == 0, "sealed segments are sound", || format!("{report:?}")),
+            Err(CompressError::Storage(_) | CompressError::Poisoned(_))
+                if self.was_struck || self.disk.was_struck() =>
+            {
+                Ok(())
+            }
+            Err(error) => {
+                Err(Violation::new("compressing fails only if a call failed", format!("{error:?}")))
+            }
+        }
     }
 
     fn recover(&mut self) -> Result<(), Violation> {

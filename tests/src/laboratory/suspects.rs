@@ -3,7 +3,7 @@
 use runledger_wal::{Bug, plant};
 
 use crate::laboratory::campaign::Campaign;
-use crate::laboratory::decay::{self, Left, Specimen};
+use crate::laboratory::decay::{self, ALL_LEFT, Specimen};
 use crate::laboratory::explorer::Finding;
 use crate::laboratory::history::Violation;
 use crate::laboratory::sweep;
@@ -37,8 +37,7 @@ const DETECTIVES: [Detective; 4] = [
         campaign.run(&|_, _| ()).err().map(|finding| finding.violation)
     }),
     ("decay", |_| {
-        let left = [Left::Closed, Left::Killed, Left::WithoutItsLastWatermark];
-        left.into_iter().find_map(|left| {
+        ALL_LEFT.into_iter().find_map(|left| {
             let specimen = Specimen::prepare(left);
             let looked =
                 specimen.and_then(|it| it.lose_each_file().and_then(|()| it.flip_each_byte(FLIP_STRIDE)));
@@ -48,7 +47,11 @@ const DETECTIVES: [Detective; 4] = [
     ("stale, misplaced and missing bytes", |_| {
         let misplaced = decay::misplaced_frames_are_never_accepted;
         let gaps = decay::gaps_behind_an_old_watermark_are_refused;
-        decay::stale_bytes_are_never_accepted().and_then(|()| misplaced()).and_then(|()| gaps()).err()
+        decay::stale_bytes_are_never_accepted()
+            .and_then(|()| misplaced())
+            .and_then(|()| gaps())
+            .and_then(|()| decay::compressing_hides_no_damage())
+            .err()
     }),
     ("failing calls", |_| {
         let fails = |life| sweep::fail_each_call(life, CALL_STRIDE).err();

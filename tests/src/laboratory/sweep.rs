@@ -73,7 +73,23 @@ pub fn lives() -> Vec<(Workload, Coverage)> {
             Step::Kill,
             append(10),
         ],
-        // The same, repaired.
+        // Segments that are compressed, before and after an end.
+        vec![
+            append(900),
+            append(1900),
+            append(1800),
+            tend.clone(),
+            tend.clone(),
+            Step::Compress,
+            append(2500),
+            tend.clone(),
+            tend.clone(),
+            Step::Close,
+            Step::Compress,
+            Step::Kill,
+            append(30),
+        ],
+        // A power cut, repaired.
         vec![
             append(100),
             written(1500),

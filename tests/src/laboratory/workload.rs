@@ -20,6 +20,8 @@ pub enum Step {
     Sync,
     /// The background does one thing.
     Tend,
+    /// Every sealed segment is compressed.
+    Compress,
     /// The log is closed in good order.
     Close,
     /// The log's process dies.
@@ -103,7 +105,7 @@ impl Workload {
 }
 
 fn random_step(random: &mut Random) -> Step {
-    match random.below(40) {
+    match random.below(43) {
         0..=13 => Step::Append(random_size(random), random_durability(random)),
         14..=17 => {
             let records = 1 + random.below(4);
@@ -126,7 +128,8 @@ fn random_step(random: &mut Random) -> Step {
             persists: random.once_in(2),
         }),
         37..=38 => Step::Heal,
-        _ => Step::PutClockBack,
+        39 => Step::PutClockBack,
+        _ => Step::Compress,
     }
 }
 

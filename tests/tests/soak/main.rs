@@ -10,6 +10,8 @@ mod questions;
 
 mod real_ledger;
 
+mod size;
+
 mod stalling;
 
 use std::time::{Duration, Instant};

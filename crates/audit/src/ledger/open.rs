@@ -50,6 +50,7 @@ pub struct LedgerOptions {
     create: bool,
     leave_runs_open: bool,
     segment_bytes: Option<u64>,
+    compress_after: Option<Duration>,
     log_storage: Option<Arc<dyn wal::Storage>>,
     continued: Option<Continued>,
     query_wait_max: Option<Duration>,
@@ -57,6 +58,9 @@ pub struct LedgerOptions {
     recent: Bounds,
     reader: Option<LedgerReader>,
 }
+
+/// Segments that nothing was written to for so long are compressed.
+const COMPRESS_AFTER_DEFAULT: Duration = Duration::from_secs(3600);
 
 /// What a handle that is opened in the place of an earlier one takes over from it.
 #[derive(Clone, Copy)]
@@ -72,6 +76,7 @@ impl Default for LedgerOptions {
             create: true,
             leave_runs_open: false,
             segment_bytes: None,
+            compress_after: Some(COMPRESS_AFTER_DEFAULT),
             log_storage: None,
             continued: None,
             query_wait_max: None,
@@ -173,6 +178,14 @@ impl LedgerOptions {
     /// The length of the log's segments in bytes. 64 MiB by default.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = Some(bytes);
+        self
+    }
+
+    /// How old the newest event of a full segment of the log must be for the segment to be compressed in the background: an
+    /// hour by default; `None`: never. Events read the same afterwards, from a quarter of the space as a rule; one that is
+    /// looked up by itself takes some 100 µs longer. See [`Ledger::compress`].
+    pub fn compress_after(mut self, age: Option<Duration>) -> Self {
+        self.compress_after = age;
         self
     }
 
@@ -357,7 +370,7 @@ impl LedgerOptions {
         }
         let log_failures = LogFailures::default();
         let mut options = wal::Options::new().create(self.create).leaf_function(Arc::new(EventLeaf));
-        options = options.on_failure(log_failures.listener());
+        options = options.on_failure(log_failures.listener()).compress_after(self.compress_after);
         if let Some(bytes) = self.segment_bytes {
             options = options.segment_bytes(bytes);
         }
@@ -412,7 +425,7 @@ impl LedgerOptions {
             return Err(OpenError::ReadsUnrecorded);
         }
         require_ledger(directory)?;
-        let options = wal::ReaderOptions::new();
+        let options = wal::ReaderOptions::new().leaf_function(Arc::new(EventLeaf));
         let log = wal::Reader::open(&log_folder(directory), options)
             .map_err(|error| OpenError::of_log(directory, error))?;
         let (index, state) = Index::private(&log, &index_folder(directory), self.index)?;

@@ -25,7 +25,7 @@ const READERS: [&[&str]; 15] = [
 #[test]
 fn commands_that_read_refuse_a_place_without_a_ledger_and_make_nothing_there() {
     let sandbox = Sandbox::new();
-    for arguments in READERS.iter().chain([&["recover"][..], &["index", "rebuild"]].iter()) {
+    for arguments in READERS.iter().chain([&["recover"][..], &["compress"], &["index", "rebuild"]].iter()) {
         sandbox.run(*arguments).expect_error(2, "no ledger at");
         assert!(!sandbox.ledger().exists(), "{arguments:?} made something");
     }
@@ -125,12 +125,12 @@ fn a_newer_version_is_refused_untouched() {
     let sandbox = Sandbox::with_notes(3);
     let path = first_segment(&sandbox);
     let mut bytes = std::fs::read(&path).unwrap();
-    bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    bytes[8..12].copy_from_slice(&3_u32.to_le_bytes());
     let check = crc32c::crc32c(&bytes[..4092]);
     bytes[4092..4096].copy_from_slice(&check.to_le_bytes());
     std::fs::write(&path, &bytes).unwrap();
     for arguments in [&["events"][..], &["tail"], &["append"], &["verify"], &["recover"]] {
-        sandbox.run(arguments).expect_error(2, "version 2");
+        sandbox.run(arguments).expect_error(2, "version 3");
     }
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }

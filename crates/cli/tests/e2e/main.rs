@@ -20,6 +20,7 @@ mod audits;
 mod backup;
 mod beside_a_writer;
 mod chain;
+mod compress;
 mod count;
 mod demo;
 mod event;

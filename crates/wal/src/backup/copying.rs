@@ -75,7 +75,7 @@ impl<'a> Copying<'a> {
         let to = LogFile::open(self.storage, self.unfinished.join(original.name()), OpenMode::CreateNew)?;
         let was_sealed = end.is_none() && is_sealed(&original)?;
         self.copy_file(&original.file, &to, end.unwrap_or(u64::MAX))?;
-        let copy = Segment { file: to, header: original.header.clone() };
+        let copy = Segment { file: to, header: original.header.clone(), compressed: None };
         if !was_sealed && is_sealed(&copy)? {
             // Sealed meanwhile, so that the footer may have been copied before it was whole. Now it is.
             copy.file.set_length(0)?;
@@ -98,7 +98,7 @@ impl<'a> Copying<'a> {
         seqs: &Range<Seq>,
     ) -> Result<Segment, BackupError> {
         let name = segment_name(seqs.start);
-        match Segment::of_file(file, source.mark.ledger_id, seqs.start) {
+        match Segment::placed(file, Some(source.mark.ledger_id), seqs.start) {
             Ok(segment) if segment.header.leaf_function == self.leaf_function => Ok(segment),
             Ok(segment) => {
                 let (found, given) = (segment.header.leaf_function, self.leaf_function);
@@ -107,6 +107,9 @@ impl<'a> Copying<'a> {
             Err(SegmentError::Storage(error)) => Err(error.into()),
             Err(SegmentError::NewerVersion { path, found }) => {
                 Err(BackupError::NewerVersion { path, found, known: FORMAT_VERSION })
+            }
+            Err(SegmentError::OtherLeafFunction { found, given }) => {
+                Err(BackupError::OtherLeafFunction { found, given })
             }
             Err(SegmentError::Damaged { offset, problem }) => {
                 let (seq_from, seq_to) = (seqs.start, seqs.end);
@@ -124,7 +127,7 @@ impl<'a> Copying<'a> {
 
 /// Whether a segment is sealed, and so never changes again.
 fn is_sealed(segment: &Segment) -> Result<bool, StorageError> {
-    Ok(segment.trailer()?.is_some())
+    Ok(segment.header.compressed || segment.trailer()?.is_some())
 }
 
 /// Copies what an open file shows, up to its end or a limit, with a buffer of limited size. Zeroes that nobody wrote take

@@ -4,10 +4,12 @@
 //! running, the watermark is that place. After a power cut it may lag; then a log that has records behind it is refused.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::damage::{Damage, Problem};
 use crate::directory::Inventory;
 use crate::error::{BackupError, OpenError};
+use crate::leaf::LeafFunction;
 use crate::lock;
 use crate::open::judge_mark;
 use crate::recovery::examine::{Examiner, Reach};
@@ -37,10 +39,14 @@ pub(super) struct Source {
 
 impl Source {
     /// Looks how far the log goes.
-    pub(super) fn find(storage: &dyn Storage, directory: &Path) -> Result<Source, BackupError> {
+    pub(super) fn find(
+        storage: &dyn Storage,
+        directory: &Path,
+        leaf_function: &Arc<dyn LeafFunction>,
+    ) -> Result<Source, BackupError> {
         let mut attempt = 1;
         loop {
-            let (mark, trouble) = examine(storage, directory)?;
+            let (mark, trouble) = examine(storage, directory, leaf_function)?;
             let Some(trouble) = trouble else {
                 if let Some(source) = Source::settle(storage, directory, mark)? {
                     return Ok(source);
@@ -93,7 +99,11 @@ impl Source {
 }
 
 /// Reads the watermark, and says why a copy that ends there could lack something, if it could.
-fn examine(storage: &dyn Storage, directory: &Path) -> Result<(Watermark, Option<BackupError>), BackupError> {
+fn examine(
+    storage: &dyn Storage,
+    directory: &Path,
+    leaf_function: &Arc<dyn LeafFunction>,
+) -> Result<(Watermark, Option<BackupError>), BackupError> {
     // Before the watermark: a writer says in which boot it runs when it has recovered what there is to recover.
     let boot_id = lock::read_text(storage, directory)?.boot_id;
     let (mark, slot_broken) = read_mark(storage, directory)?;
@@ -106,11 +116,15 @@ fn examine(storage: &dyn Storage, directory: &Path) -> Result<(Watermark, Option
     let inventory = Inventory::take(storage, directory)?.unwrap_or_default();
     let (ledger_id, segments) = (mark.ledger_id, &inventory.segments);
     let (mode, reach) = (OpenMode::Read, Reach::Whole);
-    let examined = match (Examiner { storage, directory, ledger_id, segments, mode, reach }).examine(&mark) {
+    let log = Examiner { storage, directory, ledger_id, segments, mode, reach, leaf_function };
+    let examined = match log.examine(&mark) {
         Ok(examined) => examined,
         Err(OpenError::Damaged(damage)) => return Ok((mark, Some(damaged(damage)))),
         Err(OpenError::NewerVersion { path, found, known }) => {
             return Err(BackupError::NewerVersion { path, found, known });
+        }
+        Err(OpenError::OtherLeafFunction { found, given }) => {
+            return Err(BackupError::OtherLeafFunction { found, given });
         }
         Err(OpenError::Storage(error)) => return Err(error.into()),
         // Examining fails in no other way.

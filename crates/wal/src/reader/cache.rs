@@ -36,6 +36,8 @@ struct State {
     now: u64,
     /// How often a segment was asked for.
     uses: u64,
+    /// How many segments had been given another file when the oldest of the open ones was opened.
+    rewritten: u64,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,11 @@ impl SegmentCache {
                 problem,
             }));
         };
+        let rewritten = inner.source.rewritten();
+        if state.rewritten < rewritten {
+            // The old file of one that was compressed takes room until it is closed.
+            (state.rewritten, state.open) = (rewritten, Vec::new());
+        }
         state.uses += 1;
         let used = state.uses;
         let place = state.open.binary_search_by_key(&first_seq, |opened| opened.first_seq).ok();
@@ -99,7 +106,7 @@ impl SegmentCache {
         }
         let listed = state.listed;
         drop(state);
-        let opened = OpenSegment::open(&*inner.storage, &inner.directory, inner.ledger_id, first_seq, next);
+        let opened = OpenSegment::open(inner, first_seq, next);
         let segment = Arc::new(opened.map_err(|error| match error {
             OpenSegmentError::Read(error) => error,
             OpenSegmentError::Damaged { offset, problem } => {

@@ -1,21 +1,23 @@
 //! One segment as a reader has it open: sealed and mapped, or growing and read by position.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::damage::Problem;
 use crate::error::ReadError;
 use crate::fields::{in_memory, on_disk};
+use crate::frame::{FRAME_BYTES, Frame};
+use crate::reader::Inner;
 use crate::reader::commit_index::{CommitIndex, RecordPlace};
 use crate::reader::sealed::SealedFile;
 use crate::record::{Block, RECORD_HEADER_BYTES, Record, RecordHeader};
+use crate::segment::compressed::file::{CompressedFile, FoundRecord, LostRecords};
 use crate::segment::header::FORMAT_VERSION;
 use crate::segment::scan::{Place, PlacedFrame};
 use crate::segment::{Segment, SegmentError};
-use crate::seq::{LedgerId, Seq};
+use crate::seq::Seq;
+use crate::storage::OpenMode;
 use crate::storage::file::{LogFile, StorageError};
-use crate::storage::{OpenMode, Storage};
 use crate::sync::Mutex;
 
 /// How much is read of a record before its length is known.
@@ -64,17 +66,20 @@ impl From<ReadError> for OpenSegmentError {
 
 impl OpenSegment {
     pub(super) fn open(
-        storage: &dyn Storage,
-        directory: &Path,
-        ledger_id: LedgerId,
+        inner: &Inner,
         first_seq: Seq,
         next: Option<Seq>,
     ) -> Result<OpenSegment, OpenSegmentError> {
-        let opened = Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Read);
+        let Inner { storage, directory, ledger_id, leaf_function, .. } = inner;
+        let opened =
+            Segment::open(&**storage, directory, *ledger_id, first_seq, OpenMode::Read, leaf_function);
         let segment = opened.map_err(|error| match error {
             SegmentError::Storage(error) => ReadError::Storage(error).into(),
             SegmentError::NewerVersion { path, found } => {
                 ReadError::NewerVersion { path, found, known: FORMAT_VERSION }.into()
+            }
+            SegmentError::OtherLeafFunction { found, given } => {
+                ReadError::OtherLeafFunction { found, given }.into()
             }
             SegmentError::Damaged { offset, problem } => OpenSegmentError::Damaged { offset, problem },
         })?;
@@ -96,6 +101,9 @@ impl OpenSegment {
         if seq == self.first_seq() {
             return Some(Place::start_of(&self.segment.header));
         }
+        if let Some(compressed) = &self.segment.compressed {
+            return self.place_of_commit(compressed.frame_offset_of(seq)?);
+        }
         match self.indexed() {
             Some(sealed) => sealed.commit_place(seq),
             None => self.index.lock().commit_place(seq),
@@ -104,7 +112,7 @@ impl OpenSegment {
 
     /// Takes note of a commit that somebody came across, so that it needn't be looked for.
     pub(super) fn remember(&self, commit: &PlacedFrame) {
-        if self.sealed.is_none() {
+        if self.sealed.is_none() && self.segment.compressed.is_none() {
             self.index.lock().remember(commit);
         }
     }
@@ -112,22 +120,27 @@ impl OpenSegment {
     /// The first record of the commit behind the one that holds this record: the segment's end, if that is the last.
     /// `None` if no footer says so.
     pub(super) fn commit_after(&self, seq: Seq) -> Option<Seq> {
-        self.sealed.as_ref()?.commit_after(seq)
+        match &self.segment.compressed {
+            Some(compressed) => compressed.commit_behind(seq).or_else(|| compressed.end()),
+            None => self.sealed.as_ref()?.commit_after(seq),
+        }
     }
 
     /// The offset that no commit reaches beyond.
     pub(super) fn commits_limit(&self) -> Result<u64, StorageError> {
-        match &self.sealed {
-            Some(sealed) => Ok(sealed.commits_limit()),
-            None => self.segment.file.length(),
+        match (&self.segment.compressed, &self.sealed) {
+            (Some(compressed), _) => Ok(compressed.commits_limit()),
+            (None, Some(sealed)) => Ok(sealed.commits_limit()),
+            (None, None) => self.segment.file.length(),
         }
     }
 
     /// The first record behind this segment, if that is known.
     pub(super) fn end(&self) -> Option<Seq> {
-        match &self.sealed {
-            Some(sealed) => Some(sealed.end()),
-            None => self.index.lock().next_segment(),
+        match (&self.segment.compressed, &self.sealed) {
+            (Some(compressed), _) => compressed.end().or_else(|| self.index.lock().next_segment()),
+            (None, Some(sealed)) => Some(sealed.end()),
+            (None, None) => self.index.lock().next_segment(),
         }
     }
 
@@ -144,6 +157,12 @@ impl OpenSegment {
 
     /// Reads a record that lies in this segment or behind it. `durable_end` is how far the log can be relied on.
     pub(super) fn read(&self, seq: Seq, durable_end: Seq) -> Result<Found, ReadError> {
+        if let Some(compressed) = &self.segment.compressed {
+            return match self.end() {
+                Some(end) if end <= seq => Ok(Found::EndsBefore(end)),
+                _ => self.read_compressed(compressed, seq).map(Found::Record),
+            };
+        }
         if let Some(sealed) = self.indexed() {
             return match sealed.end() {
                 end if end <= seq => Ok(Found::EndsBefore(end)),
@@ -188,6 +207,26 @@ impl OpenSegment {
             Err(problem) => (sealed.commits_limit(), problem),
         };
         Err(ReadError::Damaged(self.segment.damage(seq..seq.next(), offset, problem)))
+    }
+
+    fn read_compressed(&self, compressed: &CompressedFile, seq: Seq) -> Result<Record, ReadError> {
+        let damaged = |seqs, offset, problem| ReadError::Damaged(self.segment.damage(seqs, offset, problem));
+        match compressed.record(seq)? {
+            Ok(FoundRecord { block, at, offset, commit_time_ns }) => {
+                Record::decode(Block::Read(block), at, seq, Some(commit_time_ns))
+                    .map_err(|problem| damaged(seq..seq.next(), offset, problem))
+            }
+            Err(LostRecords { seqs, offset, problem }) => Err(damaged(seqs, offset, problem)),
+        }
+    }
+
+    /// The start of the commit whose frame stands there.
+    fn place_of_commit(&self, frame_offset: u64) -> Option<Place> {
+        let Segment { file, header, .. } = &self.segment;
+        let mut block = [0; FRAME_BYTES];
+        file.read_up_to(&mut block, frame_offset).ok()?;
+        let frame = Frame::decode(&block, header.seed(frame_offset)).ok()?;
+        Some(Place { offset: frame_offset, seq: frame.first_seq, commit_time_ns: i64::MIN })
     }
 
     fn read_at(

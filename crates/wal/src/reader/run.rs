@@ -164,7 +164,7 @@ impl Run {
 
     /// The frame of the next commit, if one is there that is valid and durable.
     fn next_frame(&mut self, durable_end: Seq) -> Option<PlacedFrame> {
-        let Segment { file, header } = self.segment.segment();
+        let Segment { file, header, .. } = self.segment.segment();
         let (offset, limit) = (header.commit_start(self.place.offset), self.limit);
         if !self.piece.reach(file, offset, FRAME_BYTES as u64, limit).ok()? {
             return None;
@@ -188,7 +188,7 @@ impl Run {
     }
 
     fn is_sound_in_memory(&mut self, commit: &PlacedFrame) -> bool {
-        let Segment { file, header } = self.segment.segment();
+        let Segment { file, header, .. } = self.segment.segment();
         let (offset, bytes) = (commit.records_offset(), commit.frame.records_bytes);
         let is_there = self.piece.reach(file, offset, bytes, self.limit).is_ok_and(|reached| reached);
         let records = self.piece.from(offset).get(..in_memory(bytes));
@@ -205,7 +205,7 @@ impl Run {
                 self.0 = false;
             }
         }
-        let Segment { file, header } = self.segment.segment();
+        let Segment { file, header, .. } = self.segment.segment();
         let (mut window, mut sound) = (Window::new(file, commit.end()), Sound(true));
         walk_records(&mut window, header, commit, None, &mut sound).is_ok() && sound.0
     }

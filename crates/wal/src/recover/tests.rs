@@ -125,7 +125,7 @@ fn what_an_interrupted_rotation_left_is_removed() {
     let (_directory, path) = place();
     closed(&path);
     std::fs::write(path.join(SPARE_NAME), b"RLSEGMNT").unwrap();
-    assert_eq!(repaired(&path).repaired, [Repair::LeftoverRemoved { name: SPARE_NAME }]);
+    assert_eq!(repaired(&path).repaired, [Repair::LeftoverRemoved { name: SPARE_NAME.to_owned() }]);
     assert!(!path.join(SPARE_NAME).exists());
 }
 

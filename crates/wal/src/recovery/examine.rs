@@ -1,9 +1,11 @@
 //! Looking at what lies behind the watermark. Changes nothing.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::damage::{Damage, Problem};
 use crate::error::OpenError;
+use crate::leaf::LeafFunction;
 use crate::planted::{Bug, planted};
 use crate::recovery::table::Behind;
 use crate::segment::header::{
@@ -89,6 +91,7 @@ pub(crate) struct Examiner<'a> {
     /// For writing, if what is found will be acted upon.
     pub(crate) mode: OpenMode,
     pub(crate) reach: Reach,
+    pub(crate) leaf_function: &'a Arc<dyn LeafFunction>,
 }
 
 /// One segment, walked to the end of its sound commits.
@@ -157,6 +160,9 @@ impl Examiner<'_> {
             Ok(segment) => segment,
             Err(SegmentError::Storage(error)) => return Err(error.into()),
             Err(SegmentError::NewerVersion { path, found }) => return Err(newer(path, found)),
+            Err(SegmentError::OtherLeafFunction { found, given }) => {
+                return Err(OpenError::OtherLeafFunction { found, given });
+            }
             Err(SegmentError::Damaged { offset, problem }) => return Err(damaged(offset, problem)),
         };
         let file_bytes = segment.file.length()?;
@@ -178,6 +184,9 @@ impl Examiner<'_> {
             }
             Err(SegmentError::Storage(error)) => Err(error.into()),
             Err(SegmentError::NewerVersion { path, found }) => Err(newer(path, found)),
+            Err(SegmentError::OtherLeafFunction { found, given }) => {
+                Err(OpenError::OtherLeafFunction { found, given })
+            }
             // Somebody put it there. It isn't ours to set aside.
             Err(SegmentError::Damaged { offset, problem }) if is_of_another_place(&problem) => {
                 let (segment, seq_from, seq_to) = (segment_name(first_seq), first_seq, first_seq);
@@ -244,7 +253,7 @@ impl Examiner<'_> {
     }
 
     fn open(&self, first_seq: Seq) -> Result<Segment, SegmentError> {
-        Segment::open(self.storage, self.directory, self.ledger_id, first_seq, self.mode)
+        Segment::open(self.storage, self.directory, self.ledger_id, first_seq, self.mode, self.leaf_function)
     }
 }
 

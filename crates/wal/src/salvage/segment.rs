@@ -8,10 +8,10 @@ use crate::salvage::report::{SalvageFinding, Trouble};
 use crate::salvage::rest::KnownFooter;
 use crate::salvage::survey::Volume;
 use crate::salvage::walk::{Ending, Walk};
-use crate::segment::Segment;
 use crate::segment::header::{COMMIT_ALIGNMENT_BYTES_MIN, HEADER_END};
 use crate::segment::name::segment_name;
 use crate::segment::scan::{Place, Window, find_frame};
+use crate::segment::{Segment, SegmentError};
 use crate::seq::Seq;
 use crate::storage::file::StorageError;
 
@@ -27,7 +27,10 @@ impl Salvage<'_> {
                 return Ok(());
             }
         };
-        let mut segment = Segment { file, header: volume.header.clone() };
+        let mut segment = Segment { file, header: volume.header.clone(), compressed: None };
+        if volume.header.compressed {
+            segment = self.shown(segment)?;
+        }
         self.note_neighbours(volume);
         match &volume.header_problem {
             None => self.walk(volume, &segment, &unreadable, next)?,
@@ -44,6 +47,16 @@ impl Salvage<'_> {
             self.report.remarks.push(finding);
         }
         Ok(())
+    }
+
+    /// A compressed segment as it was before.
+    fn shown(&self, segment: Segment) -> Result<Segment, StorageError> {
+        match segment.clone().shown(&self.options.leaf_function) {
+            Ok(shown) => Ok(shown),
+            Err(SegmentError::Storage(error)) => Err(error),
+            // Refused before anything was written: see the survey.
+            Err(_) => Ok(segment),
+        }
     }
 
     /// Reports a hole before this segment, or that it begins where another one hasn't ended.

@@ -14,6 +14,7 @@ use crate::error::SalvageError;
 use crate::fields::{array_at, u32_at};
 use crate::salvage::patient::open_patiently;
 use crate::salvage::report::{SalvageFinding, Trouble};
+use crate::segment::compressed::file::CompressedFile;
 use crate::segment::header::{
     COMMIT_ALIGNMENT_BYTES_MIN, FORMAT_VERSION, HEADER_BYTES, HeaderError, SegmentHeader, is_commit_alignment,
 };
@@ -134,12 +135,12 @@ impl Survey {
         let opened = open_patiently(storage, &path, bytes_read);
         let read = opened.and_then(|(file, unreadable)| {
             file.read_up_to(&mut block, 0)?;
-            Ok((file.length()?, unreadable))
+            Ok((file.length()?, CompressedFile::repeated_header(&file)?, unreadable))
         });
-        let bytes = match read {
-            Ok((bytes, unreadable)) => {
+        let (bytes, repeated) = match read {
+            Ok((bytes, repeated, unreadable)) => {
                 self.remarks.extend(unreadable.findings(&name));
-                bytes
+                (bytes, repeated)
             }
             Err(error) => {
                 self.remarks.push(closed_remark(&name, error));
@@ -155,6 +156,13 @@ impl Survey {
             }
             (Err(HeaderError::NewerVersion(found)), _) => {
                 return Err(SalvageError::NewerVersion { path, found, known: FORMAT_VERSION });
+            }
+            // The end of a compressed segment says again what its header said.
+            (Err(HeaderError::Damaged(problem)), Some(named))
+                if let Some(header) = repeated.filter(|header| header.first_seq == named) =>
+            {
+                self.remarks.push(remark(&name, problem));
+                self.volumes.push(Volume { name, header, header_problem: None, bytes });
             }
             (Err(HeaderError::Damaged(problem)), Some(named)) => {
                 let header = guess(&block, named);
@@ -242,5 +250,6 @@ fn guess(block: &[u8; HEADER_BYTES], named: Seq) -> SegmentHeader {
             COMMIT_ALIGNMENT_BYTES_MIN
         },
         capacity_bytes: 0,
+        compressed: false,
     }
 }

@@ -113,7 +113,7 @@ fn places(disk: &SimulatedDisk) -> BTreeMap<Seq, Lies> {
         let mut block = [0; 4096];
         file.read_up_to(&mut block, 0).unwrap();
         let header = crate::segment::header::SegmentHeader::decode(&block).unwrap();
-        let segment = Segment { file, header };
+        let segment = Segment { file, header, compressed: None };
         let mut window = Window::new(&segment.file, segment.file.length().unwrap());
         let mut place = Place::start_of(&segment.header);
         loop {

@@ -29,6 +29,7 @@ fn header() -> SegmentHeader {
         leaf_function: 0,
         commit_alignment_bytes: 8,
         capacity_bytes: 8192,
+        compressed: false,
     }
 }
 
@@ -84,7 +85,8 @@ fn the_code_reads_what_the_page_shows() {
     let directory = tempfile::tempdir().unwrap();
     let (path, bytes) = (directory.path(), undump(PAGE));
     std::fs::write(path.join(segment_name(Seq::ZERO)), &bytes).unwrap();
-    let segment = Segment::open(&DiskStorage, path, header().ledger_id, Seq::ZERO, OpenMode::Read).unwrap();
+    let segment =
+        Segment::open_stored(&DiskStorage, path, header().ledger_id, Seq::ZERO, OpenMode::Read).unwrap();
     assert_eq!(segment.header, header());
     let trailer = segment.trailer().unwrap().unwrap();
     assert_eq!((trailer.records, trailer.commits, trailer.nodes), (2, 1, 1));

@@ -17,8 +17,11 @@ pub(crate) const HEADER_BYTES: usize = 4096;
 /// [`HEADER_BYTES`] as an offset.
 pub(crate) const HEADER_END: u64 = HEADER_BYTES as u64;
 
-/// The version of the format that this crate writes, and the highest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The highest version of the format that this crate reads: that of compressed segments.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The version of a segment that is appended to: programs that know nothing of compressed ones read it too.
+const APPENDED_VERSION: u32 = 1;
 
 /// The least alignment of commits: that of records.
 pub(crate) const COMMIT_ALIGNMENT_BYTES_MIN: u32 = 8;
@@ -30,8 +33,11 @@ const MAGIC: [u8; 8] = *b"RLSEGMNT";
 const MAGIC_TEXT: &str = "RLSEGMNT";
 const PART: &str = "segment header";
 
-/// Layout mark: records store their leaf. Every segment of version 1 that is appended to has it.
-const LAYOUT_LEAF_STORED: u64 = 1;
+/// Layout marks of a segment as it was appended: records store their leaf.
+const LAYOUT_APPENDED: u64 = 1;
+
+/// Layout marks of a compressed one: leaves are computed from the payloads.
+const LAYOUT_COMPRESSED: u64 = 2;
 
 /// Where the checksum stands.
 const CRC_AT: usize = HEADER_BYTES - 4;
@@ -51,6 +57,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) commit_alignment_bytes: u32,
     /// What was allocated for the file when it was created.
     pub(crate) capacity_bytes: u64,
+    /// Whether commits and footer lie behind it in blocks: see [`compressed`](crate::segment::compressed).
+    pub(crate) compressed: bool,
 }
 
 /// Why a header can't be used.
@@ -70,16 +78,17 @@ impl From<Problem> for HeaderError {
 
 impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let (version, layout) = layout_of(self.compressed);
         let mut block = [0; HEADER_BYTES];
         put(&mut block, 0, &MAGIC);
-        put(&mut block, 8, &FORMAT_VERSION.to_le_bytes());
+        put(&mut block, 8, &version.to_le_bytes());
         put(&mut block, 12, &4096_u32.to_le_bytes());
         put(&mut block, 16, &self.ledger_id.to_bytes());
         put(&mut block, 32, &self.first_seq.get().to_le_bytes());
         put(&mut block, 40, &self.nonce);
         put(&mut block, 56, &self.generation.to_le_bytes());
         put(&mut block, 64, &self.created_ns.to_le_bytes());
-        put(&mut block, 72, &LAYOUT_LEAF_STORED.to_le_bytes());
+        put(&mut block, 72, &layout.to_le_bytes());
         put(&mut block, 80, &self.leaf_function.to_le_bytes());
         put(&mut block, 84, &self.commit_alignment_bytes.to_le_bytes());
         put(&mut block, 88, &self.capacity_bytes.to_le_bytes());
@@ -101,9 +110,11 @@ impl SegmentHeader {
         }
         let fixed =
             |field, expected: u64, found: u64| crate::damage::check_field(PART, field, expected, found);
-        fixed("format version", u64::from(FORMAT_VERSION), u64::from(version))?;
+        let compressed = version == FORMAT_VERSION;
+        let (version_expected, layout) = layout_of(compressed);
+        fixed("format version", u64::from(version_expected), u64::from(version))?;
         fixed("header length", HEADER_END, u64::from(u32_at(block, 12)))?;
-        fixed("layout marks", LAYOUT_LEAF_STORED, u64_at(block, 72))?;
+        fixed("layout marks", layout, u64_at(block, 72))?;
         check_zero(PART, "encryption fields", part(block, 96..128))?;
         check_zero(PART, "reserved bytes", part(block, 128..CRC_AT))?;
         let header = SegmentHeader {
@@ -115,6 +126,7 @@ impl SegmentHeader {
             leaf_function: u32_at(block, 80),
             commit_alignment_bytes: u32_at(block, 84),
             capacity_bytes: u64_at(block, 88),
+            compressed,
         };
         if !is_commit_alignment(header.commit_alignment_bytes) {
             return Err(Problem::Range {
@@ -160,6 +172,11 @@ pub(crate) fn is_of_another_place(problem: &Problem) -> bool {
     )
 }
 
+/// Version and layout marks of a segment.
+const fn layout_of(compressed: bool) -> (u32, u64) {
+    if compressed { (FORMAT_VERSION, LAYOUT_COMPRESSED) } else { (APPENDED_VERSION, LAYOUT_APPENDED) }
+}
+
 /// Whether commits may be aligned so.
 pub(crate) const fn is_commit_alignment(bytes: u32) -> bool {
     bytes.is_power_of_two() && bytes >= COMMIT_ALIGNMENT_BYTES_MIN && bytes <= COMMIT_ALIGNMENT_BYTES_MAX
@@ -179,6 +196,7 @@ mod tests {
             leaf_function: 0,
             commit_alignment_bytes: 8,
             capacity_bytes: 65536,
+            compressed: false,
         }
     }
 
@@ -193,7 +211,9 @@ mod tests {
 
     #[test]
     fn what_was_encoded_is_decoded() {
-        assert_eq!(SegmentHeader::decode(&header().encode()), Ok(header()));
+        for header in [header(), SegmentHeader { compressed: true, generation: 1, ..header() }] {
+            assert_eq!(SegmentHeader::decode(&header.encode()), Ok(header));
+        }
     }
 
     #[test]
@@ -208,13 +228,18 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_from_damage() {
-        assert_eq!(SegmentHeader::decode(&with(8, &2_u32.to_le_bytes())), Err(HeaderError::NewerVersion(2)));
+        assert_eq!(SegmentHeader::decode(&with(8, &3_u32.to_le_bytes())), Err(HeaderError::NewerVersion(3)));
     }
 
     #[test]
     fn what_this_version_does_not_know_is_refused() {
-        let places =
-            [("version 0", 8, 0), ("header length", 12, 8192), ("layout", 72, 3), ("alignment", 84, 12)];
+        let places = [
+            ("version 0", 8, 0),
+            ("version 2", 8, 2),
+            ("header length", 12, 8192),
+            ("layout", 72, 3),
+            ("alignment", 84, 12),
+        ];
         for (what, at, value) in places {
             assert!(SegmentHeader::decode(&with(at, &u32::to_le_bytes(value))).is_err(), "{what}");
         }

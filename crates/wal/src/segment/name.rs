@@ -21,6 +21,9 @@ pub(crate) const LOCK_NAME: &str = "lock";
 const SEGMENT_SUFFIX: &str = ".wal";
 const TORN_SUFFIX: &str = ".torn";
 
+/// Ends the name of a compressed segment that is being made; renamed to the segment's once it is whole.
+const NEW_SUFFIX: &str = ".new";
+
 /// Enough digits for any `u64`, so that names sort as numbers do.
 const SEGMENT_DIGITS: usize = 20;
 
@@ -35,6 +38,8 @@ pub(crate) enum FileKind {
     Spare,
     Watermark,
     WatermarkNew,
+    /// A compressed segment that is being made.
+    SegmentNew,
     Lock,
     /// Bytes that recovery cut and kept.
     Torn,
@@ -47,6 +52,11 @@ pub(crate) enum FileKind {
 /// The name of the segment that starts with this record.
 pub(crate) fn segment_name(first_seq: Seq) -> String {
     format!("{:020}{SEGMENT_SUFFIX}", first_seq.get())
+}
+
+/// The name of a compressed segment that is being made.
+pub(crate) fn segment_new_name(first_seq: Seq) -> String {
+    format!("{}{NEW_SUFFIX}", segment_name(first_seq))
 }
 
 /// The name under which bytes are kept that were cut off a segment at this offset. `attempt` tells those apart that
@@ -67,7 +77,10 @@ pub(crate) fn file_kind(name: &OsStr) -> FileKind {
         WATERMARK_NEW_NAME => FileKind::WatermarkNew,
         LOCK_NAME => FileKind::Lock,
         _ if name.ends_with(TORN_SUFFIX) => FileKind::Torn,
-        _ => segment_kind(name),
+        _ => match name.strip_suffix(NEW_SUFFIX).map(segment_kind) {
+            Some(FileKind::Segment(_)) => FileKind::SegmentNew,
+            _ => segment_kind(name),
+        },
     }
 }
 
@@ -110,5 +123,8 @@ mod tests {
             assert_eq!(file_kind(OsStr::new(other)), FileKind::Other, "{other}");
         }
         assert_eq!(file_kind(OsStr::new("00000000000000000007.wal.4096.torn")), FileKind::Torn);
+        let new = segment_new_name(Seq::new(7));
+        assert_eq!(file_kind(OsStr::new(&new)), FileKind::SegmentNew);
+        assert_eq!(file_kind(OsStr::new("7.wal.new")), FileKind::Other);
     }
 }

@@ -122,7 +122,8 @@ pub(crate) fn seal(
 ) -> Result<(), SealError> {
     let Sealable { first_seq, end, again } = sealable;
     let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
-    if segment.trailer()?.is_some() && !again {
+    // What is compressed was sealed, and durable before it got its name.
+    if segment.header.compressed || (segment.trailer()?.is_some() && !again) {
         return Ok(());
     }
     let sealing = prepare(&segment, end)?;
@@ -138,6 +139,9 @@ pub(crate) fn reseal(
 ) -> Result<bool, SealError> {
     let Sealable { first_seq, end, again } = sealable;
     let segment = open_for_sealing(storage, directory, ledger_id, first_seq)?;
+    if segment.header.compressed {
+        return Ok(false);
+    }
     let sealing = prepare(&segment, end)?;
     if segment.file.length()? == sealing.data_end + sealing.rest_bytes() {
         let mut found = vec![0; in_memory(sealing.rest_bytes())];
@@ -217,9 +221,13 @@ fn open_for_sealing(
     ledger_id: LedgerId,
     first_seq: Seq,
 ) -> Result<Segment, SealError> {
-    Segment::open(storage, directory, ledger_id, first_seq, OpenMode::Write).map_err(|error| match error {
-        SegmentError::Storage(error) => SealError::Storage(error),
-        SegmentError::Damaged { .. } | SegmentError::NewerVersion { .. } => SealError::Unsound,
+    Segment::open_stored(storage, directory, ledger_id, first_seq, OpenMode::Write).map_err(|error| {
+        match error {
+            SegmentError::Storage(error) => SealError::Storage(error),
+            SegmentError::Damaged { .. }
+            | SegmentError::NewerVersion { .. }
+            | SegmentError::OtherLeafFunction { .. } => SealError::Unsound,
+        }
     })
 }
 

@@ -23,6 +23,14 @@ impl StorageError {
         StorageError { operation, path: path.to_owned(), source: Arc::new(source) }
     }
 
+    /// The system's error, for an implementation of [`StorageFile`] that stands on another.
+    pub(crate) fn into_io(self) -> io::Error {
+        Arc::try_unwrap(self.source).unwrap_or_else(|shared| match shared.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => shared.kind().into(),
+        })
+    }
+
     /// What was being done, such as `write`.
     #[must_use]
     pub fn operation(&self) -> &'static str {

@@ -62,7 +62,8 @@ impl<'a> Pieces<'a> {
             list.push(Piece { first_seq, extent, ledger_id });
             if ledger_id.is_none() {
                 // Without a watermark the first segment that is sound says which ledger this is.
-                let opened = Segment::open_any(&*options.storage, directory, None, first_seq);
+                let opened =
+                    Segment::open_any(&*options.storage, directory, None, first_seq, &options.leaf_function);
                 ledger_id = opened.ok().map(|segment| segment.header.ledger_id);
             }
         }
@@ -79,12 +80,16 @@ impl<'a> Pieces<'a> {
     pub(super) fn check(&self, piece: &Piece) -> Result<Found, VerifyError> {
         let Piece { first_seq, extent, ledger_id } = *piece;
         let name = segment_name(first_seq);
-        let segment = match Segment::open_any(&*self.options.storage, self.directory, ledger_id, first_seq) {
+        let (storage, leaf_function) = (&*self.options.storage, &self.options.leaf_function);
+        let segment = match Segment::open_any(storage, self.directory, ledger_id, first_seq, leaf_function) {
             Ok(segment) => segment,
             Err(SegmentError::Storage(error)) => return Err(error.into()),
             Err(SegmentError::NewerVersion { found, .. }) => {
                 let (path, known) = (self.directory.join(name), FORMAT_VERSION);
                 return Err(VerifyError::NewerVersion { path, found, known });
+            }
+            Err(SegmentError::OtherLeafFunction { found, given }) => {
+                return Err(VerifyError::OtherLeafFunction { found, given });
             }
             Err(SegmentError::Damaged { offset, problem }) => {
                 let seq_to = extent.end().unwrap_or(first_seq);

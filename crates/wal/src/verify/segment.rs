@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::damage::{Damage, Problem};
 use crate::fields::{in_memory, on_disk};
 use crate::leaf::LeafFunction;
+use crate::planted::{Bug, planted};
 use crate::segment::Segment;
 use crate::segment::footer::{CommitEntry, FooterBuilder};
 use crate::segment::header::HEADER_END;
@@ -98,11 +99,21 @@ pub(super) fn check_segment(
     let end = check.walk(extent, leaf_function, progress)?;
     let Check { records, builder, mut damaged, .. } = check;
     let rest = if damaged.is_empty() {
-        check_rest(segment, &Sealing::new(&segment.header, &builder, end.offset), extent)?
+        match check_rest(segment, &Sealing::new(&segment.header, &builder, end.offset), extent)? {
+            // What is compressed was sealed.
+            Rest::Unsealed | Rest::Junk(_) if segment.compressed.is_some() => Rest::Differs(0),
+            rest => rest,
+        }
     } else {
         // What the footer should say isn't known when records are damaged.
         Rest::Unsealed
     };
+    if let Some(compressed) = segment.compressed.as_ref().filter(|_| !planted(Bug::VerifyBlocksAlone))
+        && let Some((offset, problem)) = compressed.problem_beside_blocks()?
+    {
+        let (name, seq) = (segment.name(), segment.header.first_seq);
+        damaged.push(Damage { segment: name, seq_from: seq, seq_to: seq, offset, problem });
+    }
     let bytes = segment.file.length()?.max(HEADER_END);
     progress(bytes);
     let (sealed, mut unwritten_junk_bytes) = (matches!(rest, Rest::Sealed), 0);

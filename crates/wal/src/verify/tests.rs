@@ -255,18 +255,18 @@ fn a_newer_version_is_refused_by_everybody_and_left_untouched() {
     wal.close().unwrap();
     let segment = path.join(segment_name(Seq::ZERO));
     let mut bytes = std::fs::read(&segment).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let crc = crc32c::crc32c(&bytes[..4092]);
     bytes[4092..4096].copy_from_slice(&crc.to_le_bytes());
     std::fs::write(&segment, bytes).unwrap();
     let before = contents(&path);
-    assert!(matches!(verify(&path, &VerifyOptions::new()), Err(VerifyError::NewerVersion { found: 2, .. })));
+    assert!(matches!(verify(&path, &VerifyOptions::new()), Err(VerifyError::NewerVersion { found: 3, .. })));
     assert!(matches!(
         Wal::open(&path, crate::testing::small()),
-        Err(OpenError::NewerVersion { found: 2, .. })
+        Err(OpenError::NewerVersion { found: 3, .. })
     ));
     let opened = Reader::open(&path, ReaderOptions::new());
-    assert!(matches!(opened, Err(OpenError::NewerVersion { found: 2, .. })), "{opened:?}");
+    assert!(matches!(opened, Err(OpenError::NewerVersion { found: 3, .. })), "{opened:?}");
     assert!(crate::recover(&path, &crate::RecoverOptions::new()).is_err());
     assert_eq!(contents(&path), before);
 }
@@ -328,7 +328,7 @@ fn the_report_of_a_damaged_log_is_the_same_with_any_number_of_threads() {
         ("newer versions", &|| {
             for name in [&names[7], &names[3], &names[9]] {
                 let mut bytes = std::fs::read(name).unwrap();
-                bytes[8] = 2;
+                bytes[8] = 3;
                 let crc = crc32c::crc32c(&bytes[..4092]);
                 bytes[4092..4096].copy_from_slice(&crc.to_le_bytes());
                 std::fs::write(name, bytes).unwrap();

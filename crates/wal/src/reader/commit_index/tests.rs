@@ -139,7 +139,13 @@ fn a_commit_of_holes_costs_neither_memory_nor_an_entry_for_each_record() {
         put(bytes, 4096 + 60, &crc.to_le_bytes());
     });
     let storage = crate::DiskStorage;
-    let open = crate::segment::Segment::open_first(&storage, &path, Seq::ZERO, crate::OpenMode::Read);
+    let open = crate::segment::Segment::open_any(
+        &storage,
+        &path,
+        None,
+        Seq::ZERO,
+        &(std::sync::Arc::new(crate::Blake3Leaf) as std::sync::Arc<dyn crate::LeafFunction>),
+    );
     let segment = open.unwrap();
     let mut index = super::CommitIndex::new(&segment.header, None);
     let end = Seq::new(RECORDS.into());
@@ -163,7 +169,13 @@ fn scattered_records_of_a_growing_segment_walk_each_commit_once_and_their_places
     }
     kill(wal);
     let storage = crate::DiskStorage;
-    let open = crate::segment::Segment::open_first(&storage, &path, Seq::ZERO, crate::OpenMode::Read);
+    let open = crate::segment::Segment::open_any(
+        &storage,
+        &path,
+        None,
+        Seq::ZERO,
+        &(std::sync::Arc::new(crate::Blake3Leaf) as std::sync::Arc<dyn crate::LeafFunction>),
+    );
     let segment = open.unwrap();
     let mut index = super::CommitIndex::new(&segment.header, None);
     let end = Seq::new(u64::from(commits) * 40);

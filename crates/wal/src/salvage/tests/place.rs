@@ -56,11 +56,11 @@ fn what_is_no_log_newer_held_or_made_with_other_leaves_is_refused_and_nothing_is
     assert!(matches!(refused, Err(SalvageError::OtherLeafFunction { found: 0, given: 7 })), "{refused:?}");
     let segment = path.join(segment_name(Seq::ZERO));
     let mut bytes = std::fs::read(&segment).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let crc = crc32c::crc32c(&bytes[..4092]);
     bytes[4092..4096].copy_from_slice(&crc.to_le_bytes());
     std::fs::write(&segment, bytes).unwrap();
-    assert!(matches!(salvage(), Err(SalvageError::NewerVersion { found: 2, .. })));
+    assert!(matches!(salvage(), Err(SalvageError::NewerVersion { found: 3, .. })));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
