@@ -21,6 +21,10 @@ use crate::storage::file::StorageError;
 use crate::sync::atomic::Ordering;
 use crate::sync::{self, Condvar, Mutex};
 
+/// How long after an opening the first look is taken for segments that were left by an earlier one: until then the caller has
+/// better uses for the disk.
+const FIRST_LOOK_DELAY: Duration = Duration::from_secs(10);
+
 /// What compressing a log came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -98,6 +102,11 @@ impl Log {
     /// The compressing thread's life.
     pub(crate) fn run_compressing(&self) {
         let queue = &self.compress_queue;
+        let first_look = sync::now() + self.compress_after.unwrap_or_default().min(FIRST_LOOK_DELAY);
+        {
+            let mut state = queue.state.lock();
+            while !state.stop && !queue.wake.wait_until(&mut state, first_look).timed_out() {}
+        }
         while !queue.is_stopped() {
             let next = self.compress_due();
             let mut state = queue.state.lock();

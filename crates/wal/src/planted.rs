@@ -164,8 +164,8 @@ bugs! {
     // What compressing does.
     /// A compressed segment isn't synced before it takes the sealed one's place. Acknowledged records may vanish.
     SkipCompressedSync = "skip-compressed-sync",
-    /// A compressed segment isn't compared with the sealed one. Damage gets checksums that match.
-    CompressUnchecked = "compress-unchecked",
+    /// What a compressed segment shows isn't compared with what was sealed. Damage gets checksums that match.
+    TrustPlainImage = "trust-plain-image",
     /// A compressed block is shown although its checksums don't match.
     ShowBlockUnchecked = "show-block-unchecked",
     /// What stands between the blocks and behind them isn't verified.

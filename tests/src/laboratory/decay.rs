@@ -254,6 +254,7 @@ pub fn compressing_hides_no_damage() -> Result<(), Violation> {
         wal.compress(|_| ()).map_err(|error| place(error.to_string()))?;
         let noticed = !verified(&disk.medium())?.is_sound();
         claim(noticed, "compressing hides no damage", || format!("byte {at}"))?;
+        specimen.check_reader(&disk, false)?;
         disk.kill();
     }
     Ok(())

@@ -34,7 +34,8 @@ fn a_compressed_ledger_answers_as_before_takes_less_space_and_goes_on() {
 fn compressing_names_who_holds_the_ledger_and_leaves_a_damaged_segment_as_it_is() {
     let sandbox = Sandbox::new();
     sandbox.run_with_input(["append", "--in-flight", "200"], notes(0..6000)).expect(0);
-    let writer = LiveWriter::start(&sandbox, &[]);
+    let mut writer = LiveWriter::start(&sandbox, &[]);
+    writer.append(&note(6000));
     let held = sandbox.run(["compress"]).expect(6).stderr;
     assert!(held.contains(&writer.process_id().to_string()), "{held}");
     assert_eq!(writer.close(), 0);

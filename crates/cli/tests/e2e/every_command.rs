@@ -13,7 +13,8 @@ use crate::real_data::imported;
 use crate::snapshots::fixed;
 
 /// They change or make ledgers, and each has tests of its own.
-const WRITING: [&str; 8] = ["import", "append", "recover", "salvage", "demo", "backup", "restore", "reset"];
+const WRITING: [&str; 9] =
+    ["import", "append", "recover", "salvage", "compress", "demo", "backup", "restore", "reset"];
 
 /// What a ledger holds, as far as commands have to be told.
 struct Known {
