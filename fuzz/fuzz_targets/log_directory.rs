@@ -10,14 +10,15 @@ use libfuzzer_sys::fuzz_target;
 use runledger_fuzz::edit::Damage;
 use runledger_fuzz::images::Images;
 use runledger_fuzz::reseal;
-use runledger_fuzz::valid_log::{VALID, options};
+use runledger_fuzz::valid_log::{COMPRESSED, VALID, options};
 use runledger_wal::{Durability, ReadError, Reader, ReaderOptions, RecoverOptions, Seq, VerifyOptions, Wal};
 
 /// The payloads that can be read, by number.
 type Readable = BTreeMap<u64, Vec<u8>>;
 
-fuzz_target!(|damage: Damage| {
-    let mut images = VALID.clone();
+fuzz_target!(|input: (bool, Damage)| {
+    let (compressed, damage) = input;
+    let mut images = if compressed { COMPRESSED.clone() } else { VALID.clone() };
     damage.apply(&mut images);
     if damage.reseal {
         reseal::log::reseal(&mut images);

@@ -14,7 +14,12 @@ const RECORDS: u32 = 60;
 pub const FIRST_SEGMENT: &str = "00000000000000000000.wal";
 
 /// The files of the log.
-pub static VALID: LazyLock<Images> = LazyLock::new(|| {
+pub static VALID: LazyLock<Images> = LazyLock::new(|| make(false));
+
+/// The same with its sealed segments compressed.
+pub static COMPRESSED: LazyLock<Images> = LazyLock::new(|| make(true));
+
+fn make(compressed: bool) -> Images {
     let directory = tempfile::tempdir().unwrap();
     let (wal, _) = Wal::open(directory.path(), options().create(true)).unwrap();
     for record in 0..RECORDS {
@@ -22,6 +27,9 @@ pub static VALID: LazyLock<Images> = LazyLock::new(|| {
     }
     wal.append_batch(&[b"first".as_slice(), b"", b"third"], Durability::Durable).unwrap();
     while wal.tend() {}
+    if compressed {
+        assert!(wal.compress(|_| ()).unwrap().segments > 0);
+    }
     wal.close().unwrap();
     let images = Images::read(directory.path());
     let mut sealed_again = images.clone();
@@ -31,7 +39,7 @@ pub static VALID: LazyLock<Images> = LazyLock::new(|| {
         "sealing what is undamaged changes nothing: is the layout still this one?"
     );
     images
-});
+}
 
 /// Small segments, so that a small log has several, and no threads, so that an input always does the same.
 pub fn options() -> Options {

@@ -26,6 +26,22 @@ const TRAILER_MAGIC: &[u8] = b"RLSEALED";
 const TRAILER_FOOTER_CRC: usize = 40;
 const TRAILER_CRC: usize = 52;
 
+/// Where a header names the format's version, and that of compressed segments.
+const VERSION: usize = 8;
+const COMPRESSED_VERSION: u32 = 2;
+
+const BLOCK_HEADER_BYTES: usize = 96;
+const BLOCK_MAGIC: &[u8] = b"RLBLOCK1";
+const BLOCK_COMPRESSED_LENGTH: usize = 64;
+const BLOCK_CONTENTS_CRC: usize = 80;
+const BLOCK_CRC: usize = 92;
+
+const COMPRESSED_TRAILER_BYTES: usize = 192;
+const COMPRESSED_TRAILER_MAGIC: &[u8] = b"RLCOMPRS";
+const DIRECTORY_OFFSET: usize = 128;
+const DIRECTORY_CRC: usize = 152;
+const COMPRESSED_TRAILER_CRC: usize = 180;
+
 const WATERMARK_SLOTS: [usize; 2] = [0, 4096];
 const WATERMARK_CRC: usize = 124;
 
@@ -56,11 +72,52 @@ fn reseal_segment(bytes: &mut [u8]) {
     }
     put_crc(bytes, 0, HEADER_BYTES - 4, 0);
     let nonce = crc32c::crc32c(&bytes[NONCE]);
+    if u32_at(bytes, VERSION) == Some(COMPRESSED_VERSION) {
+        reseal_blocks(bytes, nonce);
+        reseal_directory(bytes);
+        return;
+    }
     let mut at = HEADER_BYTES;
     while let Some(next) = reseal_commit(bytes, at, nonce) {
         at = next;
     }
     reseal_footer(bytes, nonce);
+}
+
+/// Seals the blocks of a compressed segment. The checksum of their plain image is left as it is: what decompresses to other bytes
+/// is a case of its own.
+fn reseal_blocks(bytes: &mut [u8], nonce: u32) {
+    let mut at = HEADER_BYTES;
+    while bytes
+        .get(at..)
+        .is_some_and(|rest| rest.starts_with(BLOCK_MAGIC) && rest.len() >= BLOCK_HEADER_BYTES)
+    {
+        let contents = at + BLOCK_HEADER_BYTES;
+        let length =
+            u64_at(bytes, at + BLOCK_COMPRESSED_LENGTH).and_then(|length| usize::try_from(length).ok());
+        let end = length.and_then(|length| contents.checked_add(length)?.checked_next_multiple_of(8));
+        let covered = end.and_then(|end| bytes.get(contents..end));
+        if let Some(covered) = covered {
+            let crc = crc32c::crc32c_append(seed_at(nonce, contents), covered);
+            bytes[at + BLOCK_CONTENTS_CRC..at + BLOCK_CONTENTS_CRC + 4].copy_from_slice(&crc.to_le_bytes());
+        }
+        put_crc(bytes, at, at + BLOCK_CRC, seed_at(nonce, at));
+        let Some(end) = end.filter(|end| *end <= bytes.len()) else { return };
+        at = end;
+    }
+}
+
+fn reseal_directory(bytes: &mut [u8]) {
+    if !bytes.ends_with(COMPRESSED_TRAILER_MAGIC) || bytes.len() < COMPRESSED_TRAILER_BYTES {
+        return;
+    }
+    let trailer = bytes.len() - COMPRESSED_TRAILER_BYTES;
+    let directory = u64_at(bytes, trailer + DIRECTORY_OFFSET).and_then(|offset| usize::try_from(offset).ok());
+    if let Some(covered) = directory.and_then(|directory| bytes.get(directory..trailer)) {
+        let crc = crc32c::crc32c(covered);
+        bytes[trailer + DIRECTORY_CRC..trailer + DIRECTORY_CRC + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+    put_crc(bytes, trailer, trailer + COMPRESSED_TRAILER_CRC, 0);
 }
 
 /// Seals the commit whose frame stands at `at`; returns where the next one would be.
