@@ -439,8 +439,7 @@ impl MaintenanceError {
                 ErrorClass::Held
             }
             Self::Reset(error) if !matches!(error, wal::ResetError::Storage(_)) => ErrorClass::Refused,
-            Self::Restore(_) => ErrorClass::Refused,
-            Self::Compress(CompressError::ReadOnly) => ErrorClass::Refused,
+            Self::Restore(_) | Self::Compress(CompressError::ReadOnly) => ErrorClass::Refused,
             Self::Compress(_)
             | Self::Recover(_)
             | Self::Salvage(_)
