@@ -27,7 +27,12 @@ fn event(number: u64) -> Event {
     };
     let body = if number.is_multiple_of(2) {
         Body::ToolCall(ToolCall {
-            tool_id: ["shell", "read", "edit", "grep"][usize::try_from(number / 2 % 4).unwrap()].to_owned(),
+            tool_id: ["shell", "read", "edit"]
+                .into_iter()
+                .cycle()
+                .nth(usize::try_from(number / 2 % 3).unwrap())
+                .unwrap()
+                .to_owned(),
             input_hash: Some(hash(0)),
             output_hash: Some(hash(1)),
             duration_ms: Some(number * 37 % 5000),
@@ -48,10 +53,10 @@ fn event(number: u64) -> Event {
     };
     let event = Event::new(body).with_run(format!("run-{run:08}"));
     Event {
-        agent_id: Some(format!("agent-{}", run % 37).into()),
-        session_id: Some(format!("session-{}", run / 3).into()),
+        agent_id: Some(format!("agent-{}", run % 37)),
+        session_id: Some(format!("session-{}", run / 3)),
         workspace_id: Some("acme".into()),
-        correlation_id: Some(format!("correlation-{}", number / 8).into()),
+        correlation_id: Some(format!("correlation-{}", number / 8)),
         outcome: Some("success".into()),
         ..event
     }
