@@ -21,6 +21,10 @@ fn a_compressed_ledger_answers_as_before_takes_less_space_and_goes_on() {
     let saved = stats["logBytes"].as_u64().unwrap() - after["logBytes"].as_u64().unwrap();
     assert_eq!(saved, bytes("bytesBefore") - bytes("bytesAfter"));
     sandbox.run(["verify"]).expect(0);
+    let copy = sandbox.path("copy");
+    sandbox.run(["backup".as_ref(), copy.as_os_str()]).expect(0);
+    let of_copy = sandbox.command(["tail", "--ledger"]).arg(&copy).output().unwrap();
+    assert!(of_copy.stdout == before[1], "a backup of it is the same ledger");
     let again = sandbox.run(["compress"]).expect(0).text();
     assert!(again.starts_with("nothing to compress"), "{again}");
     sandbox.run_with_input(["append"], note(6000)).expect(0);

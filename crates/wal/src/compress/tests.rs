@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::testing::{append, kill, payloads, place, small};
 use crate::{
-    Background, CompressReport, Durability, Options, Reader, ReaderOptions, Record, Seq, VerifyOptions, Wal,
-    verify,
+    Background, BackupOptions, CompressReport, Durability, Options, Reader, ReaderOptions, Record, Seq,
+    VerifyOptions, Wal, backup, verify,
 };
 
 /// A log of several sealed segments, with commits of one record and of many, and records longer than a block.
@@ -123,4 +123,35 @@ fn segments_are_compressed_in_the_background_once_they_are_old_enough() {
         assert!(std::time::Instant::now() < deadline, "{:?}", wal.counters());
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn readers_and_backups_beside_who_compresses_see_the_same_log() {
+    let (folder, path) = place();
+    let wal = several_segments(&path, small());
+    let plain: Vec<Seen> = wal.reader().scan(Seq::ZERO).map(|record| seen(&record.unwrap())).collect();
+    let is_same = |reader: &Reader| {
+        reader.scan(Seq::ZERO).map(|record| seen(&record.unwrap())).eq(plain.iter().cloned())
+    };
+    let before = wal.reader().disk_usage().unwrap();
+    let remembering = Reader::open(&path, ReaderOptions::new()).unwrap();
+    assert!(is_same(&remembering));
+    std::thread::scope(|scope| {
+        let compressing = scope.spawn(|| wal.compress(|_| ()).unwrap());
+        for round in 0.. {
+            let copy = folder.path().join(format!("copy-{round}"));
+            backup(&path, &copy, &BackupOptions::new()).unwrap();
+            assert!(is_same(&Reader::open(&copy, ReaderOptions::new()).unwrap()), "round {round}");
+            assert!(is_same(&Reader::open(&path, ReaderOptions::new()).unwrap()), "round {round}");
+            assert!(is_same(&remembering) && is_same(&wal.reader()), "round {round}");
+            if compressing.is_finished() {
+                break;
+            }
+        }
+        assert!(compressing.join().unwrap().segments >= 3);
+    });
+    let copy = folder.path().join("last");
+    backup(&path, &copy, &BackupOptions::new()).unwrap();
+    let reader = Reader::open(&copy, ReaderOptions::new()).unwrap();
+    assert!(is_same(&reader) && reader.disk_usage().unwrap().bytes * 2 < before.bytes, "it stays compressed");
 }
