@@ -16,7 +16,7 @@ pub struct Damage {
     pub seq_from: Seq,
     /// The first record after those that are touched. Equal to `seq_from` when no record is.
     pub seq_to: Seq,
-    /// Where in the file the trouble starts, in bytes.
+    /// Where in the file the trouble starts, in bytes; of a compressed segment's records, in the file that it was before.
     pub offset: u64,
     /// What is wrong there.
     pub problem: Problem,

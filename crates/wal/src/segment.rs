@@ -147,6 +147,14 @@ impl Segment {
         segment_name(self.header.first_seq)
     }
 
+    /// The length of the file on disk: of a compressed segment, less than that of its plain image.
+    pub(crate) fn stored_bytes(&self) -> Result<u64, StorageError> {
+        match &self.compressed {
+            Some(compressed) => compressed.stored_bytes(),
+            None => self.file.length(),
+        }
+    }
+
     /// The trailer, if the file ends with one that is whole. Says nothing about the footer in front of it.
     pub(crate) fn trailer(&self) -> Result<Option<Trailer>, StorageError> {
         let file_bytes = self.file.length()?;

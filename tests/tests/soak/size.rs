@@ -1,11 +1,12 @@
 //! What a month of events takes on the disk.
 
 use std::path::Path;
+use std::time::Instant;
 
-use runledger_audit::{Body, Digest, Durability, Event, Ledger, ModelCall, ToolCall, Usage, verify};
+use runledger_audit::{Body, Digest, Durability, Event, Ledger, ModelCall, Seq, ToolCall, Usage, verify};
 use runledger_tests::random::Random;
 
-use super::scale;
+use super::{Latencies, scale};
 
 /// A month of 100,000 events a day.
 const MONTH_EVENTS: u64 = 3_000_000;
@@ -73,6 +74,22 @@ fn bytes_below(directory: &Path) -> u64 {
         .sum()
 }
 
+/// Reads all records in order, and some by themselves, in no order.
+fn print_reads(what: &str, ledger: &Ledger, events: u64) {
+    let before = Instant::now();
+    let read = ledger.tail(Seq::ZERO).map(Result::unwrap).count();
+    let per_100_000 = before.elapsed() * 100_000 / u32::try_from(read).unwrap();
+    let mut random = Random::new(7);
+    let alone = (0..1000).map(|_| {
+        let seq = Seq::new(random.bits() % events);
+        let before = Instant::now();
+        assert!(ledger.event_at(seq).unwrap().is_some());
+        before.elapsed()
+    });
+    let alone = Latencies(alone.collect());
+    println!("  {what}: {per_100_000:?} for 100,000 in order, decoded; one by itself: {alone}");
+}
+
 #[test]
 fn a_month_of_100_000_events_a_day_takes_less_than_500_megabytes_with_its_index() {
     let events = (EVENTS * scale()).min(MONTH_EVENTS);
@@ -85,8 +102,10 @@ fn a_month_of_100_000_events_a_day_takes_less_than_500_megabytes_with_its_index(
         // One every second: each is a commit of its own.
         ledger.submit(event(number), Durability::Written).unwrap().wait().unwrap();
     }
+    print_reads("as appended", &ledger, events);
     // What an hour without events would do by itself.
     let report = ledger.compress(|_| ()).unwrap();
+    print_reads("compressed", &ledger, events);
     let open = bytes_below(&path);
     let stats = ledger.stats().unwrap();
     assert_eq!(stats.durable_end.get(), events);

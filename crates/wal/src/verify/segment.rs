@@ -94,9 +94,13 @@ pub(super) fn check_segment(
     leaf_function: &dyn LeafFunction,
     progress: &dyn Fn(u64),
 ) -> Result<Checked, StorageError> {
+    // What was done of the file that is shown, as a part of the one that is there.
+    let (stored, shown) = (segment.stored_bytes()?, segment.file.length()?.max(1));
+    let in_file = |bytes: u64| bytes.checked_mul(stored).map_or(bytes, |product| product / shown);
+    let walk_progress = |bytes: u64| progress(if stored == shown { bytes } else { in_file(bytes) });
     let builder = FooterBuilder::new(segment.header.first_seq);
     let mut check = Check { segment, records: 0, builder, damaged: Vec::new() };
-    let end = check.walk(extent, leaf_function, progress)?;
+    let end = check.walk(extent, leaf_function, &walk_progress)?;
     let Check { records, builder, mut damaged, .. } = check;
     let rest = if damaged.is_empty() {
         match check_rest(segment, &Sealing::new(&segment.header, &builder, end.offset), extent)? {
@@ -114,7 +118,7 @@ pub(super) fn check_segment(
         let (name, seq) = (segment.name(), segment.header.first_seq);
         damaged.push(Damage { segment: name, seq_from: seq, seq_to: seq, offset, problem });
     }
-    let bytes = segment.file.length()?.max(HEADER_END);
+    let bytes = segment.stored_bytes()?.max(HEADER_END);
     progress(bytes);
     let (sealed, mut unwritten_junk_bytes) = (matches!(rest, Rest::Sealed), 0);
     let seqs = segment.header.first_seq..end.seq;

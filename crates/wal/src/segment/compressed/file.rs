@@ -134,6 +134,11 @@ impl CompressedFile {
         self.entries.iter().map(|entry| (entry.offset, entry.first_seq)).collect()
     }
 
+    /// The length of the file on disk.
+    pub(crate) fn stored_bytes(&self) -> Result<u64, StorageError> {
+        self.file.length()
+    }
+
     /// The length of the plain image.
     pub(crate) fn plain_bytes(&self) -> u64 {
         self.plain_bytes
