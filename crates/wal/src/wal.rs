@@ -359,12 +359,12 @@ impl Wal {
     /// have open, and its space is free when they close it.
     ///
     /// ```
-    /// use runledger_wal::{Durability, Options, SEGMENT_BYTES_MIN, Wal};
+    /// use runledger_wal::{Durability, Options, Wal};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let directory = tempfile::tempdir()?;
     /// # let path = directory.path().join("wal");
-    /// let (wal, _) = Wal::open(&path, Options::new().create(true).segment_bytes(SEGMENT_BYTES_MIN))?;
+    /// let (wal, _) = Wal::open(&path, Options::new().create(true).segment_bytes(64 << 10))?;
     /// while wal.counters().sealed < 3 {
     ///     wal.append(&[b'a'; 500], Durability::Durable)?;
     /// }
