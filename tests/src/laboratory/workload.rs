@@ -64,6 +64,9 @@ pub struct Workload {
     pub steps: Vec<Step>,
 }
 
+/// In one of so many random lives segments are compressed.
+const COMPRESSED_LIVES: u64 = 4;
+
 /// How many steps a random life has at most.
 const STEPS_MAX: usize = 14;
 
@@ -92,7 +95,7 @@ impl Workload {
         let aligned = !powersafe || random.once_in(8);
         let sector = if sector_bytes == 4096 { 4096 } else { 512 };
         let steps = 3 + random.below(STEPS_MAX - 2);
-        Workload {
+        let workload = Workload {
             seed,
             geometry,
             segment_bytes: [8, 8, 12, 16, 32][random.below(5)] << 10,
@@ -100,12 +103,22 @@ impl Workload {
             short_calls: random.once_in(4),
             looks_may_fail: random.once_in(4),
             steps: (0..steps).map(|_| random_step(&mut random)).collect(),
+        };
+        if random.once_in(COMPRESSED_LIVES) { workload.compressed(&mut random) } else { workload }
+    }
+
+    /// The same life, with its sealed segments compressed now and then.
+    fn compressed(mut self, random: &mut Random) -> Workload {
+        for _ in 0..=random.below(2) {
+            let at = random.below(self.steps.len() + 1);
+            self.steps.splice(at..at, [Step::Tend, Step::Tend, Step::Compress]);
         }
+        self
     }
 }
 
 fn random_step(random: &mut Random) -> Step {
-    match random.below(43) {
+    match random.below(40) {
         0..=13 => Step::Append(random_size(random), random_durability(random)),
         14..=17 => {
             let records = 1 + random.below(4);
@@ -128,8 +141,7 @@ fn random_step(random: &mut Random) -> Step {
             persists: random.once_in(2),
         }),
         37..=38 => Step::Heal,
-        39 => Step::PutClockBack,
-        _ => Step::Compress,
+        _ => Step::PutClockBack,
     }
 }
 
