@@ -249,7 +249,7 @@ impl<'a> Opening<'a> {
         // A power cut may have lost one commit and kept a later one.
         let reach = if worth == Mark::MayLag { Reach::Whole } else { reach };
         let mode = OpenMode::Write;
-        let examined = Examiner {
+        let log = Examiner {
             storage,
             directory,
             ledger_id,
@@ -258,7 +258,7 @@ impl<'a> Opening<'a> {
             reach,
             leaf_function: &options.leaf_function,
         };
-        let examined = examined.examine(&mark)?;
+        let examined = log.examine(&mark)?;
         for part in &examined.parts {
             let (found, given) = (part.segment.header.leaf_function, options.leaf_function.id());
             if found != given {
