@@ -182,8 +182,8 @@ impl LedgerOptions {
     }
 
     /// How old the newest event of a full segment of the log must be for the segment to be compressed in the background: an
-    /// hour by default; `None`: never. Events read the same afterwards, from a quarter of the space as a rule; one that is
-    /// looked up by itself takes some 100 µs longer. See [`Ledger::compress`].
+    /// hour by default; `None`: never. Events read the same afterwards, from a fifth of the space as a rule; one that is
+    /// looked up by itself takes some 200 µs longer. See [`Ledger::compress`].
     pub fn compress_after(mut self, age: Option<Duration>) -> Self {
         self.compress_after = age;
         self
