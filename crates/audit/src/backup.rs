@@ -106,7 +106,10 @@ pub fn restore(
 ) -> Result<BackupReport, MaintenanceError> {
     let (backup, directory) = (backup.as_ref(), directory.as_ref());
     require_ledger(backup)?;
-    check_target(backup, directory)?;
+    check_target(backup, directory).map_err(|error| match error {
+        MaintenanceError::Backup(error) => wal::RestoreError::Copy(error).into(),
+        error => error,
+    })?;
     Ok(wal::restore(&log_folder(backup), &log_folder(directory), &options(backup, directory, progress))?)
 }
 

@@ -119,7 +119,9 @@ fn a_place_that_is_taken_missing_or_inside_is_refused() {
     sandbox.run(["backup", "copy", "--ledger", "nothing"]).expect_error(2, "no ledger at");
     sandbox.run(["restore", "nothing", "--ledger", "new"]).expect_error(2, "no ledger at");
     sandbox.run(["restore", "taken", "--ledger", "new"]).expect_error(2, "no ledger at");
-    sandbox.run(["restore", "ledger", "--ledger", "taken"]).expect_error(2, "taken");
+    sandbox
+        .run(["restore", "ledger", "--ledger", "taken"])
+        .expect_error(2, "cannot restore the backup: taken");
     sandbox.run(["restore", "ledger"]).expect_error(2, "inside");
     for nonsense in [&["backup"][..], &["backup", ""], &["backup", "a", "b"], &["restore"], &["restore", ""]]
     {
